@@ -1,0 +1,71 @@
+"""Rounding right shift and overflow of signed integers, as combinational functions."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, ValueLike, signed
+
+from ..config import Overflow, Rounding
+
+__all__ = ["overflow", "rounding_shift_right"]
+
+
+def rounding_shift_right(
+    m: Module, value: ValueLike, shift: int | Value, rounding: Rounding, *, name: str
+) -> Signal:
+    """value / 2^shift, rounded to an integer as ``rounding`` says; one bit wider than ``value``.
+
+    A shift by a signal is one barrel shifter: the value moves down into a field of guard bits as
+    wide as the largest shift, so that what fell out is still there to be rounded by.
+
+    Parameters
+    ----------
+    m : Module
+        Where the combinational logic goes.
+    value : Value
+        Signed, n bits.
+    shift : int or Value
+        Constant, or an unsigned signal.
+    rounding : Rounding
+        See :class:`alembert.config.Rounding`.
+    name : str
+        Prefix of the signals' names.
+    """
+    value = Value.cast(value)
+    width = len(value)
+    max_shift = shift if isinstance(shift, int) else (1 << len(shift)) - 1
+    wide = Signal(signed(width + max_shift), name=f"{name}_wide")
+    m.d.comb += wide.eq(Cat(Const(0, max_shift), value).as_signed() >> shift)
+    floor = wide[max_shift:].as_signed()
+    rest = wide[:max_shift]
+    negative = value[-1]
+    result = Signal(signed(width + 1), name=f"{name}_rounded")
+    if max_shift == 0:
+        m.d.comb += result.eq(value)
+        return result
+    half = rest[-1]
+    sticky = rest[:-1].any() if max_shift > 1 else Const(0, 1)
+    match rounding:
+        case Rounding.FLOOR:
+            up = Const(0, 1)
+        case Rounding.TOWARD_ZERO:
+            up = negative & (half | sticky)
+        case Rounding.HALF_UP:
+            up = half
+        case Rounding.HALF_AWAY:
+            up = half & (sticky | ~negative)
+        case Rounding.HALF_EVEN:
+            up = half & (sticky | floor[0])
+    m.d.comb += result.eq(floor + up)
+    return result
+
+
+def overflow(value: Value, width: int, mode: Overflow) -> Value:
+    """``value`` (signed) brought into ``width`` signed bits."""
+    if mode is Overflow.WRAP or len(value) <= width:
+        return value[:width].as_signed() if len(value) > width else value
+    sign = value[-1]
+    fits = value[width - 1 :].all() | ~value[width - 1 :].any()
+    limit = Cat((~sign).replicate(width - 1), sign)
+    return Mux(fits, value[:width], limit).as_signed()
+
+

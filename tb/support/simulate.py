@@ -1,0 +1,66 @@
+"""Run a cocotb module against a component, from pytest."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from pathlib import Path
+from typing import Any
+
+from alembert.flows.simulation import SIMULATORS, run_cocotb
+from alembert.flows.verilog import generate_verilog
+from amaranth.lib import wiring
+
+__all__ = ["SIMULATORS", "parameters", "simulate"]
+
+_TB = Path(__file__).resolve().parents[1]
+BUILD_ROOT = _TB.parent / "build" / "sim"
+_PARAMETERS = "ALEMBERT_TB_PARAMETERS"
+
+
+def simulate(
+    component: wiring.Component,
+    *,
+    simulator: str,
+    module: str,
+    top: str,
+    testcase: str | None = None,
+    **parameters: Any,
+) -> None:
+    """Generate the component's Verilog and run the cocotb tests of ``module`` against it.
+
+    Parameters
+    ----------
+    component : wiring.Component
+        The device under test.
+    simulator : str
+        "verilator" or "icarus".
+    module : str
+        The cocotb module below ``tb/``, e.g. ``"adaptivfloat.bench_encoder"``.
+    top : str
+        Name given to the Verilog's top module.
+    testcase : str, optional
+        The one test to run; all of the module's otherwise.
+    **parameters
+        JSON-able values that the cocotb side reads back with :func:`parameters`.
+    """
+    logs = BUILD_ROOT / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    run_cocotb(
+        generate_verilog(component, name=top),
+        top=top,
+        simulator=simulator,
+        test_module=module,
+        testcase=testcase,
+        build_root=BUILD_ROOT,
+        environment={_PARAMETERS: json.dumps(parameters)},
+        python_path=(_TB,),
+        seed=int(os.environ["ALEMBERT_SEED"]) if "ALEMBERT_SEED" in os.environ else None,
+        log_file=logs / f"{top}-{simulator}-{uuid.uuid4().hex[:8]}.log",
+    )
+
+
+def parameters() -> dict[str, Any]:
+    """On the cocotb side: the keyword parameters given to :func:`simulate`."""
+    return json.loads(os.environ.get(_PARAMETERS, "{}"))
