@@ -10,13 +10,16 @@ from typing import Any
 
 from alembert.flows.simulation import SIMULATORS, run_cocotb
 from alembert.flows.verilog import generate_verilog
+from amaranth.hdl import Value
 from amaranth.lib import wiring
+from amaranth.lib.wiring import In
 
-__all__ = ["SIMULATORS", "parameters", "simulate"]
+__all__ = ["SIMULATORS", "input_ports", "parameters", "simulate"]
 
 _TB = Path(__file__).resolve().parents[1]
 BUILD_ROOT = _TB.parent / "build" / "sim"
 _PARAMETERS = "ALEMBERT_TB_PARAMETERS"
+_INPUTS = "ALEMBERT_TB_INPUTS"
 
 
 def simulate(
@@ -54,11 +57,28 @@ def simulate(
         test_module=module,
         testcase=testcase,
         build_root=BUILD_ROOT,
-        environment={_PARAMETERS: json.dumps(parameters)},
+        environment={
+            _PARAMETERS: json.dumps(parameters),
+            _INPUTS: json.dumps(_inputs_of(component)),
+        },
         python_path=(_TB,),
         seed=int(os.environ["ALEMBERT_SEED"]) if "ALEMBERT_SEED" in os.environ else None,
         log_file=logs / f"{top}-{simulator}-{uuid.uuid4().hex[:8]}.log",
     )
+
+
+def _inputs_of(component: wiring.Component) -> list[str]:
+    ports = component.signature.flatten(component)
+    return [
+        "__".join(map(str, path))
+        for path, member, value in ports
+        if member.flow is In and len(Value.cast(value)) > 0  # Verilog has no port of no bits
+    ]
+
+
+def input_ports() -> list[str]:
+    """On the cocotb side: names of the device's inputs, without clock and reset."""
+    return json.loads(os.environ[_INPUTS])
 
 
 def parameters() -> dict[str, Any]:

@@ -15,6 +15,8 @@ import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, RisingEdge, SimTimeoutError, with_timeout
 
+from .simulate import input_ports
+
 __all__ = [
     "PATTERNS",
     "Monitor",
@@ -58,21 +60,12 @@ def pattern(name: str) -> Iterator[bool]:
 
 async def start(dut, *, period_ns: int = 10, reset_cycles: int = 2) -> None:
     """Start the clock, hold reset for some cycles, and idle every input."""
-    for handle in dut:
-        name = handle._name
-        if name.endswith(("__valid", "__ready", "__payload")) or name.startswith("i_"):
-            _try_zero(handle)
+    for name in input_ports():  # no output: Icarus would keep a value written to one
+        getattr(dut, name).value = 0
     Clock(dut.clk, period_ns, unit="ns").start(start_high=False)
     dut.rst.value = 1
     await ClockCycles(dut.clk, reset_cycles)
     dut.rst.value = 0
-
-
-def _try_zero(handle) -> None:
-    try:
-        handle.value = 0
-    except (TypeError, ValueError):  # outputs of some simulators cannot be written
-        return
 
 
 class Source:

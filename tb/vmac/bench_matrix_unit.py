@@ -1,0 +1,149 @@
+"""cocotb side of test_matrix_unit."""
+
+from __future__ import annotations
+
+import cocotb
+import numpy as np
+from alembert.config import VmacArrayConfig, VmacConfig
+from alembert.config.faults import MatmulFault
+from cocotb.triggers import ClockCycles
+from support.formats import pair_of
+from support.matmul import MatrixUnitDriver, Product, random_product
+from support.simulate import parameters
+from support.streams import PATTERNS, pack, start
+
+
+def _config() -> VmacArrayConfig:
+    given = parameters()
+    return VmacArrayConfig(
+        vmac=VmacConfig(
+            pair=pair_of(given),
+            lanes=given["lanes"],
+            rows=given["rows"],
+            max_depth=given["max_depth"],
+            levels_per_stage=given["levels_per_stage"],
+        ),
+        vmacs=given["vmacs"],
+    )
+
+
+def _shapes(config: VmacArrayConfig) -> list[tuple[int, int, int]]:
+    """Every way to fill, under-fill and over-fill each of R, V and C, in turn."""
+    V, C, R = config.vmac.lanes, config.vmacs, config.vmac.rows
+    rows = sorted({1, 2, 3, R - 1, R, R + 1, 2 * R + 3} - {0})
+    depths = sorted({1, V - 1, V, V + 1, 3 * V, 3 * V + 2} - {0})
+    columns = sorted({1, C - 1, C, C + 1, 2 * C + 1} - {0})
+    every = [
+        (rows[i % len(rows)], depths[i % len(depths)], columns[(i + i // 5) % len(columns)])
+        for i in range(max(len(rows), len(depths)) * 2)
+    ]
+    return [*every, (1, 1, 1), (R, V, C), (1, config.vmac.max_depth, 1)]
+
+
+@cocotb.test()
+async def shapes(dut) -> None:
+    """Matrices of every kind of M, K, N, back to back: no state survives from one to the next."""
+    config = _config()
+    rng = np.random.default_rng(cocotb.RANDOM_SEED)
+    await start(dut)
+    driver = MatrixUnitDriver(dut)
+    products = [
+        random_product(rng, config, *shape, corners=i % 3 == 0)
+        for i, shape in enumerate(_shapes(config))
+    ]
+    await driver.check(products)
+    await driver.sink.expect_silence(50)
+    assert dut.busy.value == 0
+    assert dut.fault.value == MatmulFault.NONE.value
+
+
+@cocotb.test()
+async def patterns(dut) -> None:
+    """Every idle × back-pressure pattern, without a reset between."""
+    config = _config()
+    rng = np.random.default_rng(cocotb.RANDOM_SEED)
+    await start(dut)
+    V, C, R = config.vmac.lanes, config.vmacs, config.vmac.rows
+    driver = None
+    for idle in PATTERNS:
+        for stall in PATTERNS:
+            driver = MatrixUnitDriver(dut, idle=idle, stall=stall, monitors=driver is None)
+            await driver.check(
+                [
+                    random_product(rng, config, min(R, 5), V + 1, C + 1),
+                    random_product(rng, config, 2, 2 * V, 1),
+                ]
+            )
+    assert driver is not None
+    await driver.sink.expect_silence(50)
+
+
+@cocotb.test()
+async def long_stall(dut) -> None:
+    """Results nobody takes for long: the unit fills up, waits, then goes on where it was."""
+    config = _config()
+    rng = np.random.default_rng(cocotb.RANDOM_SEED)
+    await start(dut)
+    driver = MatrixUnitDriver(dut)
+    R, C = config.vmac.rows, config.vmacs
+    product = random_product(rng, config, 4 * R + 1, 3, 3 * C)
+    await driver.check([product], hold_cycles=50 * (R + C))
+
+
+@cocotb.test()
+async def faults(dut) -> None:
+    """A bad command is named, has no effect, and the next good one works."""
+    config = _config()
+    rng = np.random.default_rng(cocotb.RANDOM_SEED)
+    await start(dut)
+    driver = MatrixUnitDriver(dut)
+    good = random_product(rng, config, 2, 2, 2)
+    bad = {
+        (0, 1, 1): MatmulFault.ZERO_DIMENSION,
+        (1, 0, 1): MatmulFault.ZERO_DIMENSION,
+        (1, 1, 0): MatmulFault.ZERO_DIMENSION,
+        (1, config.vmac.max_depth + 1, 1): MatmulFault.TOO_DEEP,
+        (1, 65535, 1): MatmulFault.TOO_DEEP,
+    }
+    for command, fault in bad.items():
+        refused = Product("refused", pack(command, 16), [], [], [], [])
+        await driver.run([refused])
+        await ClockCycles(dut.clk, 2)
+        assert dut.fault.value == fault.value, f"{command}: {dut.fault.value}"
+        assert dut.busy.value == 0
+        await driver.check([good])
+        assert dut.fault.value == MatmulFault.NONE.value
+    await driver.sink.expect_silence(50)
+
+
+@cocotb.test()
+async def reset_in_the_middle(dut) -> None:
+    """After a reset at any point of a product, the next one is right."""
+    config = _config()
+    rng = np.random.default_rng(cocotb.RANDOM_SEED)
+    V, C, R = config.vmac.lanes, config.vmacs, config.vmac.rows
+    for cycles in (3, C + 4, C + V + 9, 40):
+        await start_or_reset(dut)
+        driver = MatrixUnitDriver(dut, monitors=False)
+        task = cocotb.start_soon(driver.run([random_product(rng, config, R, 3 * V, 2 * C)]))
+        await ClockCycles(dut.clk, cycles)
+        task.cancel()
+        for source in ("command", "weights", "activations", "channels"):
+            getattr(dut, f"{source}__valid").value = 0
+        dut.rst.value = 1
+        await ClockCycles(dut.clk, 2)
+        dut.rst.value = 0
+        await ClockCycles(dut.clk, 1)
+        fresh = MatrixUnitDriver(dut, monitors=False)
+        await fresh.check([random_product(rng, config, R + 1, V + 1, C + 1)])
+
+
+async def start_or_reset(dut) -> None:
+    """Start the clock the first time, only reset later."""
+    if not hasattr(start_or_reset, "running"):
+        await start(dut)
+        start_or_reset.running = True
+        return
+    dut.rst.value = 1
+    await ClockCycles(dut.clk, 2)
+    dut.rst.value = 0
