@@ -1,0 +1,242 @@
+"""ALBERT in float32 against an independent float64 forward pass, token by token."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from alembert_compiler.albert import Albert
+from alembert_compiler.albert_config import AlbertConfig, tensor_shapes
+from alembert_compiler.checkpoint import load_checkpoint
+from alembert_compiler.float_functions import erf, gelu, gelu_tanh, softmax
+from alembert_compiler.off_ramps import MaskedLogits, masked_logits
+from alembert_compiler.rxnmapper import CHECKPOINT, CONFIG, fetch_rxnmapper
+from alembert_compiler.workloads import ReactionModel, load_albert
+from compiler.albert_oracle import LAYER, Oracle
+from numpy.typing import NDArray
+
+TINY = AlbertConfig(
+    vocab_size=11,
+    embedding_size=4,
+    hidden_size=6,
+    num_hidden_layers=3,
+    num_attention_heads=2,
+    intermediate_size=8,
+    max_position_embeddings=7,
+    type_vocab_size=2,
+    layer_norm_eps=1e-12,
+    hidden_act="gelu",
+)
+
+
+@pytest.fixture(scope="module")
+def model() -> ReactionModel:
+    return load_albert()
+
+
+def _tiny_tensors() -> dict[str, NDArray[Any]]:
+    rng = np.random.default_rng(5)
+    return {
+        name: rng.normal(size=shape).astype(np.float32)
+        for name, shape in tensor_shapes(TINY).items()
+    }
+
+
+def test_erf_and_gelu_against_math() -> None:
+    x = np.concatenate([np.linspace(-8, 8, 40001), [0.0, 1e-300, 1e300, np.inf, -np.inf]])
+    exact = np.array([math.erf(value) for value in x])
+    assert np.abs(erf(x) - exact).max() <= 2.0**-38
+    assert (erf(x) == -erf(-x)).all()
+    real = x[:-3]
+    wanted = np.array([value / 2 * math.erfc(-value / math.sqrt(2)) for value in real])
+    np.testing.assert_allclose(gelu(real.astype(np.float32)), wanted, rtol=2e-7, atol=1e-6)
+    cubic = np.linspace(-8, 8, 1001)
+    inner = math.sqrt(2 / math.pi) * (cubic + 0.044715 * cubic**3)
+    np.testing.assert_allclose(
+        gelu_tanh(cubic.astype(np.float32)), cubic / 2 * (1 + np.tanh(inner)), atol=2e-6
+    )
+
+
+def test_softmax_of_large_and_masked_scores() -> None:
+    scores = np.array([[1e4, 1e4, -np.inf], [-1e4, -np.inf, -np.inf]], dtype=np.float32)
+    assert softmax(scores).tolist() == [[0.5, 0.5, 0], [1, 0, 0]]
+
+
+def test_every_pass_and_off_ramp_against_float64(model: ReactionModel) -> None:
+    files = fetch_rxnmapper()
+    oracle = Oracle(model.albert.config, load_checkpoint(files.read(CHECKPOINT)))
+    ids = model.tokeniser.encode(min(model.reactions, key=len))
+    got = model.albert.forward(ids).hidden
+    ramps = model.albert.off_ramp_logits(ids)
+    assert ramps.shape == (12, len(ids), 591)
+    assert ramps.dtype == got[-1].dtype == np.float32
+    states = oracle.embed(ids)
+    np.testing.assert_allclose(got[0], states, atol=1e-5)
+    for index in range(12):
+        states = oracle.layer(states)
+        np.testing.assert_allclose(got[index + 1], states, atol=1e-4)
+        np.testing.assert_allclose(
+            ramps[index], [oracle.logits(state) for state in states], atol=2e-4
+        )
+
+
+def test_tiny_model_against_float64() -> None:
+    tensors = _tiny_tensors()
+    oracle, albert = Oracle(TINY, tensors), Albert(TINY, tensors)
+    ids = np.array([3, 10, 0, 3, 7, 1, 2])
+    states = oracle.embed(ids)
+    for index, hidden in enumerate(albert.forward(ids).hidden):
+        np.testing.assert_allclose(hidden, states, atol=2e-5, err_msg=str(index))
+        states = oracle.layer(states)
+
+
+def test_recorded_tensors_belong_together(model: ReactionModel) -> None:
+    albert = model.albert
+    ids = model.tokeniser.encode(model.long_reaction(64))
+    result = albert.forward(ids, record={0, 11})
+    assert sorted(result.layers) == [0, 11]
+    for index, layer in result.layers.items():
+        np.testing.assert_array_equal(layer.attention_input, result.hidden[index])
+        np.testing.assert_array_equal(layer.output, result.hidden[index + 1])
+        query = layer.attention_input @ albert.layer_weight("attention.query").T
+        np.testing.assert_allclose(layer.query, query + albert.layer_bias("attention.query"))
+        assert layer.probabilities.shape == (8, len(ids), len(ids))
+        np.testing.assert_allclose(layer.probabilities.sum(axis=-1), 1, rtol=1e-6)
+        first = layer.probabilities[0] @ layer.value[:, :32]
+        np.testing.assert_allclose(layer.context[:, :32], first, atol=1e-5)
+        inner = gelu(layer.ffn_input @ albert.layer_weight("ffn").T + albert.layer_bias("ffn"))
+        np.testing.assert_allclose(layer.ffn_intermediate, inner, atol=1e-5)
+        assert layer.ffn_intermediate.min() > -0.17  # the least value of GELU
+        output = inner @ albert.layer_weight("ffn_output").T + albert.layer_bias("ffn_output")
+        np.testing.assert_allclose(layer.ffn_output, output, atol=1e-4)
+
+
+def test_padding_changes_nothing(model: ReactionModel) -> None:
+    short, long = (model.tokeniser.encode(reaction) for reaction in model.reactions[4:6])
+    ids = np.full((2, len(long)), model.tokeniser.padding_id)
+    mask = np.zeros(ids.shape, dtype=bool)
+    for row, tokens in enumerate((short, long)):
+        ids[row, : len(tokens)], mask[row, : len(tokens)] = tokens, True
+    batch = model.albert.off_ramp_logits(ids, attention_mask=mask)
+    for row, tokens in enumerate((short, long)):
+        alone = model.albert.off_ramp_logits(tokens)
+        np.testing.assert_allclose(batch[:, row, : len(tokens)], alone, atol=1e-4)
+
+
+def test_off_ramps_of_the_real_model(model: ReactionModel) -> None:
+    masked = masked_logits(model)
+    assert masked.logits.shape == (12, 421, 591)
+    wanted = [48.2, 63.9, 69.8, 73.9, 76.0, 77.9, 78.9, 77.7, 77.2, 76.5, 75.8, 74.6]
+    # another summation order may turn a tie or two: 0.5 % is two tokens
+    np.testing.assert_allclose(100 * masked.top1, wanted, atol=0.5)
+    top1, mean_layer = masked.early_exit(0.6)
+    assert top1 == pytest.approx(0.741, abs=0.005)
+    assert mean_layer == pytest.approx(5.35, abs=0.03)
+    assert masked.early_exit(0.0) == (masked.top1[-1], 12)
+    assert masked.early_exit(10.0) == (masked.top1[0], 1)
+
+
+def test_entropy_of_known_distributions() -> None:
+    logits = np.array([[[7.0, 7, 7, 7], [0, 200, 0, 0], [0, math.log(3), -1e4, -1e4]]])
+    masked = MaskedLogits(logits=logits.astype(np.float32), token_ids=np.array([0, 1, 1]))
+    wanted = [math.log(4), 0.0, math.log(4) - 0.75 * math.log(3)]
+    np.testing.assert_allclose(masked.entropies[0], wanted, atol=1e-6)
+    assert masked.top1.tolist() == [1.0]
+
+
+def test_masking_is_checked(model: ReactionModel) -> None:
+    with pytest.raises(ValueError, match=r"^distance of masked tokens must be at least 1, not 0$"):
+        masked_logits(model, every=0)
+    with pytest.raises(ValueError, match=r"^there must be at least one reaction$"):
+        masked_logits(model, [])
+    one = masked_logits(model, ["CCO>>CC=O"], every=3)
+    assert sorted(one.token_ids) == sorted(model.tokeniser.encode("CCO>>CC=O")[1:-1])
+
+
+@pytest.mark.parametrize(
+    ("ids", "options", "message"),
+    [
+        ([0, 11], {}, "token ids must be between 0 and 10, not 0…11"),
+        ([-1], {}, "token ids must be between 0 and 10, not -1…-1"),
+        ([0] * 8, {}, "a sequence must have at most 7 tokens, not 8"),
+        ([0.5], {}, "token ids must be ints [..., T], not float64 (1,)"),
+        (np.zeros((2, 0), int), {}, "token ids must be ints [..., T], not int64 (2, 0)"),
+        ([1, 2], {"record": [3]}, "recorded pass must be between 0 and 2, not 3"),
+        ([1, 2], {"attention_mask": [1]}, "attention mask must be of shape (2,), not (1,)"),
+        ([1, 2], {"attention_mask": [0, 0]}, "attention mask leaves a sequence no token"),
+    ],
+)
+def test_bad_input_is_refused(ids: Any, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        Albert(TINY, _tiny_tensors()).forward(ids, **options)
+    assert str(caught.value) == message
+
+
+def test_bad_tensors_are_refused() -> None:
+    name = f"{LAYER}.ffn.weight"
+
+    def refused(message: str, changed: NDArray[Any] | None) -> None:
+        tensors = _tiny_tensors()
+        del tensors[name]
+        if changed is not None:
+            tensors[name] = changed
+        with pytest.raises(ValueError) as caught:
+            Albert(TINY, tensors)
+        assert str(caught.value) == message
+
+    refused(f"checkpoint lacks {name}", None)
+    refused(f"{name} must be of shape (8, 6), not (6, 8)", np.zeros((6, 8)))
+    refused(f"{name} must hold floats, not int8", np.zeros((8, 6), np.int8))
+    refused(f"{name} holds NaN or infinity", np.full((8, 6), np.inf))
+
+
+def test_tied_decoder_may_be_left_out() -> None:
+    tensors = _tiny_tensors()
+    tensors["predictions.bias"] = tensors.pop("predictions.decoder.bias")
+    del tensors["predictions.decoder.weight"]
+    embedding = tensors["albert.embeddings.word_embeddings.weight"]
+    untied = tensors | {
+        "predictions.decoder.weight": embedding,
+        "predictions.decoder.bias": tensors["predictions.bias"],
+    }
+    ids = [1, 2, 3]
+    np.testing.assert_array_equal(
+        Albert(TINY, tensors).off_ramp_logits(ids), Albert(TINY, untied).off_ramp_logits(ids)
+    )
+
+
+def test_real_config_and_refusals() -> None:
+    text = fetch_rxnmapper().read(CONFIG)
+    config = AlbertConfig.from_json(text)
+    assert (config.hidden_size, config.intermediate_size, config.vocab_size) == (256, 512, 591)
+    assert (config.num_hidden_layers, config.num_attention_heads, config.head_size) == (12, 8, 32)
+    assert (config.embedding_size, config.max_position_embeddings) == (128, 512)
+    values = json.loads(text)
+
+    def refused(error: type[Exception], message: str, **changed: Any) -> None:
+        with pytest.raises(error) as caught:
+            AlbertConfig.from_json(json.dumps(values | changed))
+        assert str(caught.value) == message
+
+    refused(ValueError, "model_type must be 'albert', not 'bert'", model_type="bert")
+    one = "must be 1 (one shared layer), not 2"
+    refused(ValueError, f"num_hidden_groups {one}", num_hidden_groups=2)
+    refused(ValueError, f"inner_group_num {one}", inner_group_num=2)
+    refused(ValueError, "hidden_size must be at least 1, not 0", hidden_size=0)
+    refused(TypeError, "vocab_size must be an int, not True", vocab_size=True)
+    refused(
+        ValueError,
+        "hidden_size must be a multiple of num_attention_heads (8), not 255",
+        hidden_size=255,
+    )
+    refused(ValueError, "layer_norm_eps must be between 0 and 1, not 0.0", layer_norm_eps=0.0)
+    refused(ValueError, "hidden_act must be one of gelu, gelu_new, not 'relu'", hidden_act="relu")
+    del values["vocab_size"]
+    refused(ValueError, "config lacks vocab_size")
+    with pytest.raises(ValueError, match=r"^config is not JSON: "):
+        AlbertConfig.from_json(b"{")
+    with pytest.raises(ValueError, match=r"^model_type must be 'albert', not \[\]$"):
+        AlbertConfig.from_json("[]")
