@@ -49,13 +49,18 @@ class Probe(wiring.Component):
                 dot.weights[lane].eq(prepared),
             ]
             lanes.append(prepared)
-        # the correction is stationary in an array; here the weights change every cycle with it
-        correction: Value = Cat(self.arithmetic.correction(m, lanes))
-        for stage in range(self.latency - 1):
-            late = Signal(self.arithmetic.correction_width, name=f"correction_{stage}")
-            m.d.sync += late.eq(correction)
-            correction = late
-        m.d.comb += [dot.correction.eq(correction), self.o.eq(dot.o + dot.carry)]
+        total: Value = dot.o
+        if self.arithmetic.correction_width:
+            # stationary in an array; here it changes every cycle, and so follows the vector
+            correction: Value = Cat(self.arithmetic.correction(m, lanes))
+            for stage in range(self.latency - 1):
+                late = Signal(self.arithmetic.correction_width, name=f"correction_{stage}")
+                m.d.sync += late.eq(correction)
+                correction = late
+            m.d.comb += dot.correction.eq(correction)
+        if dot.has_carry:
+            total = total + dot.carry
+        m.d.comb += self.o.eq(total)
         return m
 
 

@@ -136,7 +136,7 @@ class MatrixUnitDriver:
                 return [product.command for product in products]
             return [beat for product in products for beat in getattr(product, name)]
 
-        tasks = [
+        self._tasks = tasks = [
             cocotb.start_soon(source.send(beats_of(name)))
             for name, source in self._sources.items()
         ]
@@ -147,6 +147,11 @@ class MatrixUnitDriver:
         for task in tasks:
             await task  # every beat has been taken: nothing is left over
         return beats
+
+    def abandon(self) -> None:
+        """Stop sending, whatever is left."""
+        for task in self._tasks:
+            task.cancel()
 
     async def check(
         self, products: list[Product], *, hold_cycles: int = 0, timeout_cycles: int = 200_000

@@ -128,6 +128,7 @@ async def reset_in_the_middle(dut) -> None:
         task = cocotb.start_soon(driver.run([random_product(rng, config, R, 3 * V, 2 * C)]))
         await ClockCycles(dut.clk, cycles)
         task.cancel()
+        driver.abandon()
         for source in ("command", "weights", "activations", "channels"):
             getattr(dut, f"{source}__valid").value = 0
         dut.rst.value = 1

@@ -212,7 +212,8 @@ class _AdaptivFloatDotProduct(DotProduct):
                 tree.operands[index].eq(product.term),
             ]
         carries = [product.carry for product in self._products]
-        m.d.comb += tree.carries.eq(Cat(*carries[:-1]))
+        if len(carries) > 1:
+            m.d.comb += tree.carries.eq(Cat(*carries[:-1]))
         last: Value = carries[-1]
         for stage in range(tree.latency):
             late = Signal(name=f"last_carry_{stage}", reset_less=True)

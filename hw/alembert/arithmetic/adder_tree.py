@@ -35,7 +35,7 @@ class AdderTree(wiring.Component):
     Members
     -------
     operands : In, ``operands`` × unsigned(width)
-    carries : In, ``carries`` bits
+    carries : In, ``carries`` bits, if there are any
     o : Out, signed
 
     Latency: ``latency`` cycles, ceil(levels / levels_per_stage), at least 1. Throughput: one sum
@@ -53,13 +53,13 @@ class AdderTree(wiring.Component):
             raise ValueError(f"carries of an adder tree must be at most {adders}, not {carries}")
         self._levels_per_stage = levels_per_stage
         self.latency = max(-(-self.levels // levels_per_stage), 1)
-        super().__init__(
-            {
-                "operands": In(data.ArrayLayout(width, operands)),
-                "carries": In(carries),
-                "o": Out(signed(width + self.levels)),
-            }
-        )
+        members = {
+            "operands": In(data.ArrayLayout(width, operands)),
+            "o": Out(signed(width + self.levels)),
+        }
+        if carries:
+            members["carries"] = In(carries)
+        super().__init__(members)
 
     def elaborate(self, platform) -> Module:
         m = Module()

@@ -36,10 +36,10 @@ class DotProduct(wiring.Component):
     -------
     activations : In, V lanes
     weights : In, V lanes, stationary
-    correction : In, unsigned, stationary
+    correction : In, unsigned, stationary, if it has bits
         A sum over the weights alone that the lanes leave out.
     o : Out, signed
-    carry : Out, constant 0 unless ``has_carry``
+    carry : Out, if ``has_carry``
     """
 
     latency: int
@@ -54,15 +54,16 @@ class DotProduct(wiring.Component):
         correction_width: int,
         width: int,
     ):
-        super().__init__(
-            {
-                "activations": In(data.ArrayLayout(activation_lane, lanes)),
-                "weights": In(data.ArrayLayout(weight_lane, lanes)),
-                "correction": In(correction_width),
-                "o": Out(signed(width)),
-                "carry": Out(1),
-            }
-        )
+        members = {
+            "activations": In(data.ArrayLayout(activation_lane, lanes)),
+            "weights": In(data.ArrayLayout(weight_lane, lanes)),
+            "o": Out(signed(width)),
+        }
+        if correction_width:
+            members["correction"] = In(correction_width)
+        if self.has_carry:
+            members["carry"] = Out(1)
+        super().__init__(members)
 
 
 class Arithmetic(ABC):

@@ -33,8 +33,8 @@ class AccumulateControl(data.StructLayout):
 class Accumulator(wiring.Component):
     """sum[row] += i + carry, or starts anew at a row's first term.
 
-    With one row the sum is a register, cleared as its last term leaves; a term that is not valid
-    must be zero. With more rows the sums are in a memory: read, add, write back.
+    With one row the sum is a register, cleared as its last term leaves. With more rows the sums
+    are in a memory: read, add, write back.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class Accumulator(wiring.Component):
     Members
     -------
     i : In, signed(term_width)
-    carry : In
+    carry : In, if ``has_carry``
     control : In, AccumulateControl
         ``lead`` cycles ahead of its term.
     o : Out, signed(width)
@@ -69,15 +69,15 @@ class Accumulator(wiring.Component):
         # memory: address, data out, data registered (or cleared), then the term meets it
         self.lead = 0 if rows == 1 else 2
         self.min_distance = 1 if rows == 1 else 4
-        super().__init__(
-            {
-                "i": In(signed(term_width)),
-                "carry": In(1),
-                "control": In(AccumulateControl(rows)),
-                "o": Out(signed(width)),
-                "o_control": Out(AccumulateControl(rows)),
-            }
-        )
+        members = {
+            "i": In(signed(term_width)),
+            "control": In(AccumulateControl(rows)),
+            "o": Out(signed(width)),
+            "o_control": Out(AccumulateControl(rows)),
+        }
+        if has_carry:
+            members["carry"] = In(1)
+        super().__init__(members)
 
     def _sum(self, addend: Value) -> Value:
         if not self._has_carry:
@@ -96,11 +96,12 @@ class Accumulator(wiring.Component):
             m.d.comb += following.eq(self._sum(running))
             m.d.sync += [
                 total.eq(following),
-                running.eq(following),
                 self.o_control.eq(self.control),
             ]
-            with m.If(self.control.valid & self.control.last):
-                m.d.sync += running.eq(0)
+            with m.If(self.control.valid):
+                m.d.sync += running.eq(following)
+                with m.If(self.control.last):
+                    m.d.sync += running.eq(0)
             return m
 
         m.submodules.memory = memory = Memory(

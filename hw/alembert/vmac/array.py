@@ -87,19 +87,28 @@ class VmacArray(wiring.Component):
             m.d.sync += late.eq(control)
             control = late
 
+        correction_delay = self.vmacs[0].correction_delay
+        correction = delay(self.weights.correction, correction_delay, "correction")
+        load_correction = delay(self.load_weights, correction_delay, "load_correction")
+
         for index, (vmac, channel) in enumerate(zip(self.vmacs, self._channels)):
             m.submodules[f"vmac_{index}"] = emit_once(vmac, key=self.config.vmac)
             m.submodules[f"channel_{index}"] = emit_once(channel, key=self.config)
             m.d.comb += [
                 vmac.i.eq(vector),
                 vmac.i_control.eq(control),
-                vmac.weights.eq(self.weights),
+                vmac.weights.eq(self.weights.lanes),
                 vmac.load.eq(self.load_weights[index]),
                 channel.sum.eq(vmac.sum),
                 channel.control.eq(vmac.sum_control),
                 channel.parameters.eq(self.parameters),
                 channel.load.eq(self.load_parameters[index]),
             ]
+            if self.arithmetic.correction_width:
+                m.d.comb += [
+                    vmac.correction.eq(correction),
+                    vmac.load_correction.eq(load_correction[index]),
+                ]
             hold = self.config.vmacs - 1 - index
             m.d.comb += self.o.values[index].eq(delay(channel.o, hold, f"level_{index}"))
             vector, control = vmac.o, vmac.o_control

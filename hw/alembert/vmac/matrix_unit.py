@@ -152,11 +152,13 @@ class MatrixUnit(wiring.Component):
         """Recode a beat of weights and add up its correction, once for all rows that meet it."""
         arithmetic = self._array.arithmetic
         vector = loader.i.payload
+        lanes = []
         for index in range(self.config.vmac.lanes):
-            code = self.weights.payload[index]
-            prepared = arithmetic.prepare_weight(m, code, f"weight_{index}")
-            m.d.comb += Value.cast(vector.lanes[index]).eq(prepared)
-        lanes = [vector.lanes[index] for index in range(self.config.vmac.lanes)]
+            # signals of their own: read back from the payload, they would look like a loop
+            lane = Signal(arithmetic.weight_lane, name=f"weight_{index}")
+            prepared = arithmetic.prepare_weight(m, self.weights.payload[index], f"recoded_{index}")
+            m.d.comb += [lane.eq(prepared), vector.lanes[index].eq(lane)]
+            lanes.append(lane)
         m.d.comb += [
             vector.correction.eq(arithmetic.correction(m, lanes)),
             loader.i.valid.eq(self.weights.valid),

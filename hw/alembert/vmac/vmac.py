@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Signal, signed
+from amaranth.hdl import Cat, Module, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -27,7 +27,7 @@ class ActivationVector(data.StructLayout):
 
 
 class WeightVector(data.StructLayout):
-    """V prepared weights and the correction they call for."""
+    """V prepared weights and the correction they call for (no bits in some arithmetics)."""
 
     def __init__(self, arithmetic: Arithmetic):
         super().__init__(
@@ -57,9 +57,12 @@ class Vmac(wiring.Component):
         From the VMAC before, to the one after.
     i_control, o_control : In, Out, AccumulateControl
         The same hop for the control; it enters ``control_delay`` cycles after its activations.
-    weights : In, WeightVector
+    weights : In, V prepared weights
     load : In
         Take ``weights`` into the shadow.
+    correction, load_correction : In, if the arithmetic has a correction
+        The same for the correction, ``correction_delay`` cycles after its weights: it is added
+        that much later in the dot product, when sums of the weights before have passed.
     sum : Out, signed(config.accumulator_width)
         The row's sum after this vector, ``latency`` cycles after the vector entered.
     sum_control : Out, AccumulateControl
@@ -84,42 +87,57 @@ class Vmac(wiring.Component):
         # one hop, the dot product, the addition
         self.latency = 1 + self._dot.latency + 1
         self.control_delay = self._dot.latency - self._accumulator.lead
+        self.correction_delay = self._dot.latency - 1
         control = AccumulateControl(config.rows)
         vector = ActivationVector(self.arithmetic)
-        super().__init__(
-            {
-                "i": In(vector),
-                "o": Out(vector),
-                "i_control": In(control),
-                "o_control": Out(control),
-                "weights": In(WeightVector(self.arithmetic)),
-                "load": In(1),
-                "sum": Out(signed(config.accumulator_width)),
-                "sum_control": Out(control),
-            }
-        )
+        members = {
+            "i": In(vector),
+            "o": Out(vector),
+            "i_control": In(control),
+            "o_control": Out(control),
+            "weights": In(WeightVector(self.arithmetic)["lanes"].shape),
+            "load": In(1),
+            "sum": Out(signed(config.accumulator_width)),
+            "sum_control": Out(control),
+        }
+        if self.arithmetic.correction_width:
+            members["correction"] = In(self.arithmetic.correction_width)
+            members["load_correction"] = In(1)
+        super().__init__(members)
 
     def elaborate(self, platform) -> Module:
         m = Module()
         m.submodules.dot = dot = self._dot
         m.submodules.accumulator = accumulator = self._accumulator
 
-        shadow = Signal(WeightVector(self.arithmetic), reset_less=True)
-        active = Signal(WeightVector(self.arithmetic), reset_less=True)
-        with m.If(self.load):
-            m.d.sync += shadow.eq(self.weights)
-        with m.If(self.i.swap):
-            m.d.sync += active.eq(shadow)
+        def double_buffer(value, load, swap, name: str) -> Signal:
+            shadow = Signal.like(value, name=f"{name}_shadow", reset_less=True)
+            active = Signal.like(value, name=name, reset_less=True)
+            with m.If(load):
+                m.d.sync += shadow.eq(value)
+            with m.If(swap):
+                m.d.sync += active.eq(shadow)
+            return active
+
+        weights = double_buffer(self.weights, self.load, self.i.swap, "active_weights")
+        if self.arithmetic.correction_width:
+            late_swap = Signal(self.correction_delay)
+            m.d.sync += late_swap.eq(Cat(self.i.swap, late_swap[:-1]))
+            m.d.comb += dot.correction.eq(
+                double_buffer(
+                    self.correction, self.load_correction, late_swap[-1], "active_correction"
+                )
+            )
         m.d.sync += [self.o.eq(self.i), self.o_control.eq(self.i_control)]
 
         m.d.comb += [
             dot.activations.eq(self.o.lanes),
-            dot.weights.eq(active.lanes),
-            dot.correction.eq(active.correction),
+            dot.weights.eq(weights),
             accumulator.i.eq(dot.o),
-            accumulator.carry.eq(dot.carry),
             accumulator.control.eq(self.o_control),
             self.sum.eq(accumulator.o),
             self.sum_control.eq(accumulator.o_control),
         ]
+        if dot.has_carry:
+            m.d.comb += accumulator.carry.eq(dot.carry)
         return m
