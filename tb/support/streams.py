@@ -7,6 +7,7 @@ simulation speed is a tracked figure: a generic bus model costs about three time
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, RisingEdge, SimTimeoutError, with_timeout
+from cocotb.utils import get_sim_time
 
 from .simulate import input_ports
 
@@ -28,6 +30,9 @@ __all__ = [
     "unpack",
     "unpack_signed",
 ]
+
+PERIOD_NS = 10
+"""Clock period of every bench."""
 
 Pattern = Callable[[], Iterator[bool]]
 """Makes an endless iterator: True where the side is to pause for a cycle."""
@@ -58,7 +63,7 @@ def pattern(name: str) -> Iterator[bool]:
     return PATTERNS[name]()
 
 
-async def start(dut, *, period_ns: int = 10, reset_cycles: int = 2) -> None:
+async def start(dut, *, period_ns: int = PERIOD_NS, reset_cycles: int = 2) -> None:
     """Start the clock, hold reset for some cycles, and idle every input."""
     for name in input_ports():  # no output: Icarus would keep a value written to one
         getattr(dut, name).value = 0
@@ -102,6 +107,7 @@ class Source:
             valid.value = 1
             await edge
             while ready is not None and not ready.value:
+                await RisingEdge(ready)  # sleeping until then is what makes long waits cheap
                 await edge
         valid.value = 0
 
@@ -138,18 +144,20 @@ class Sink:
         beats: list[int] = []
         edge = RisingEdge(self._clk)
         payload, valid, ready, stall = self._payload, self._valid, self._ready, self._stall
+        end = get_sim_time("ns") + timeout_cycles * PERIOD_NS
         taking = True
         if ready is not None:
             ready.value = 1
-        for _ in range(timeout_cycles):
-            if len(beats) == count:
-                break
+        while len(beats) < count and (left := end - get_sim_time("ns")) > 0:
             if stall is not None and ready is not None:
                 taking = not next(stall)
                 ready.value = int(taking)
             await edge
             if taking and valid.value:
                 beats.append(int(payload.value))
+            elif stall is None:
+                with contextlib.suppress(SimTimeoutError):
+                    await with_timeout(RisingEdge(valid), left, "ns")
         if ready is not None:
             ready.value = 0
         assert len(beats) == count, f"{len(beats)} of {count} beats after {timeout_cycles} cycles"
@@ -204,7 +212,7 @@ class Monitor:
                 waiting = int(self._payload.value)
 
 
-async def within(cycles: int, clk, awaitable, *, period_ns: int = 10):
+async def within(cycles: int, clk, awaitable, *, period_ns: int = PERIOD_NS):
     """Await with an end: fails the test after ``cycles`` clock cycles."""
     try:
         return await with_timeout(awaitable, cycles * period_ns, "ns")

@@ -100,8 +100,8 @@ class Accumulator(wiring.Component):
             ]
             with m.If(self.control.valid):
                 m.d.sync += running.eq(following)
-                with m.If(self.control.last):
-                    m.d.sync += running.eq(0)
+            with m.If(self.control.valid & self.control.last):
+                m.d.sync += running.eq(0)  # a synchronous reset: no gate in the adder's path
             return m
 
         m.submodules.memory = memory = Memory(
