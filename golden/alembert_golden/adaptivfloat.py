@@ -14,6 +14,8 @@ from .fixed import rounding_shift_right
 
 __all__ = ["bias_of_fixed", "bias_of_tensor", "decode", "encode", "encode_fixed", "significand"]
 
+_LARGEST_FIXED = 1 << 61
+
 
 def _refuse_nan(values: NDArray[np.float64]) -> None:
     if np.isnan(values).any():
@@ -96,21 +98,25 @@ def encode_fixed(
     Parameters
     ----------
     values : array of int64
-        |value| < 2^61.
+        |value| ≤ 2^61.
     exponent : int or array of int
         The weight of a value's least significant bit is 2^(exponent + b).
+
+    Raises
+    ------
+    ValueError
+        A value is out of its range.
     """
     values = np.asarray(values, dtype=np.int64)
+    if values.size and (values.min() < -_LARGEST_FIXED or values.max() > _LARGEST_FIXED):
+        raise ValueError(
+            f"values must be between −2^61 and 2^61, not {values.min()}…{values.max()}"
+        )
     exponent = np.broadcast_to(np.asarray(exponent, dtype=np.int64), values.shape)
     m = fmt.mantissa_width
     magnitude = np.abs(values)
-    # position of the leading one: exact for int64 by way of two 32-bit halves
-    high = magnitude >> 31
-    leading = np.where(
-        high > 0, np.frexp(high.astype(np.float64))[1] + 30, np.frexp(magnitude.astype(float))[1] - 1
-    ).astype(np.int64)
-    field = leading + exponent
-    # mantissa with its leading one, at m fraction bits
+    leading = _leading_one(magnitude)
+    # mantissa with its leading one, at m fraction bits, and rounded to them
     drop = leading - m
     kept = np.where(
         drop > 0,
@@ -118,27 +124,33 @@ def encode_fixed(
         magnitude << np.maximum(-drop, 0),
     )
     carry = kept >> (m + 1)
-    field = field + carry
+    field = leading + exponent + carry
     fraction = np.where(carry > 0, 0, kept & ((1 << m) - 1))
-    body = (field << m) + fraction
     largest = (1 << (fmt.width - 1)) - 1
-    v_min = 1  # the smallest nonzero body: E = 0, M = 1, or E = 1 where there is no mantissa
-    body = np.clip(body, v_min, largest)
-    # v_min/2 = 2^(b−1) · (1 + 2^−m): with m = 0 that is 2^b, hence the exponents −1 and 0
-    tiny = leading + exponent
-    if m == 0:
-        body = np.where(tiny < 0, 0, body)
-    else:
-        # at E = −1 the value is below v_min/2 unless it reaches 1 + 2^−m there, unrounded
-        threshold_reached = (magnitude - (np.int64(1) << leading)) >= _ceil_shift(leading - m)
-        body = np.where((tiny < -1) | ((tiny == -1) & ~threshold_reached), 0, body)
-    body = np.where(magnitude == 0, 0, body)
+    # the smallest nonzero body is 1: v_min is E = 0, M = 1, or E = 1 where there is no mantissa
+    body = np.clip((field << m) + fraction, 1, largest)
+    body = np.where(_below_half_v_min(magnitude, leading, leading + exponent, m), 0, body)
     return np.where((values < 0) & (body > 0), body + (1 << (fmt.width - 1)), body)
 
 
-def _ceil_shift(shift: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The smallest integer that is at least 2^shift."""
-    return np.int64(1) << np.maximum(shift, 0)
+def _leading_one(magnitude: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Position of the highest one, −1 for 0: exact for int64 by way of two 31-bit halves."""
+    high = magnitude >> 31
+    upper = np.frexp(high.astype(np.float64))[1] + 30
+    lower = np.frexp((magnitude & 0x7FFF_FFFF).astype(np.float64))[1] - 1
+    return np.where(high > 0, upper, lower).astype(np.int64)
+
+
+def _below_half_v_min(
+    magnitude: NDArray[np.int64], leading: NDArray[np.int64], field: NDArray[np.int64], m: int
+) -> NDArray[np.bool_]:
+    """Whether magnitude = 1.f · 2^leading, worth 1.f · 2^(field + b), is less than v_min/2."""
+    if m == 0:  # v_min/2 = 2^b
+        return (magnitude == 0) | (field < 0)
+    # v_min/2 = 2^(b−1) · (1 + 2^−m), and f ≥ 2^−m is an integer's compare once rounded up
+    fraction = magnitude - (np.int64(1) << np.maximum(leading, 0))
+    reached = fraction >= np.int64(1) << np.maximum(leading - m, 0)
+    return (magnitude == 0) | (field < -1) | ((field == -1) & ~reached)
 
 
 def encode(values: ArrayLike, bias: int, fmt: AdaptivFloatFormat) -> NDArray[np.int64]:

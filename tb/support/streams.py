@@ -92,6 +92,8 @@ class Source:
         self._ready = getattr(dut, f"{name}__ready", None)  # absent when always_ready
         self._idle = pattern(idle) if idle != "never" else None
         self._valid.value = 0
+        self.first_time: float | None = None
+        """Simulation time, ns, of the edge that moved the first beat."""
 
     async def send(self, beats: Iterable[int]) -> None:
         """Send every beat; returns after the edge that moved the last one."""
@@ -109,6 +111,8 @@ class Source:
             while ready is not None and not ready.value:
                 await RisingEdge(ready)  # sleeping until then is what makes long waits cheap
                 await edge
+            if self.first_time is None:
+                self.first_time = get_sim_time("ns")
         valid.value = 0
 
 
@@ -130,6 +134,8 @@ class Sink:
         self._valid = getattr(dut, f"{name}__valid")
         self._ready = getattr(dut, f"{name}__ready", None)
         self._stall = pattern(stall) if stall != "never" else None
+        self.last_time: float | None = None
+        """Simulation time, ns, of the edge that moved the latest ``receive``'s last beat."""
         if self._ready is not None:
             self._ready.value = 0
 
@@ -157,7 +163,8 @@ class Sink:
                 beats.append(int(payload.value))
             elif stall is None:
                 with contextlib.suppress(SimTimeoutError):
-                    await with_timeout(RisingEdge(valid), left, "ns")
+                    await with_timeout(RisingEdge(valid), round(left, 3), "ns")
+        self.last_time = get_sim_time("ns")
         if ready is not None:
             ready.value = 0
         assert len(beats) == count, f"{len(beats)} of {count} beats after {timeout_cycles} cycles"

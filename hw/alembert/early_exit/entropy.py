@@ -67,7 +67,7 @@ class EarlyExit(wiring.Component):
                 "o": Out(stream.Signature(EarlyExitResult(config))),
             }
         )
-        self._config = config
+        self.config = config
 
     def latency(self, num_classes: int) -> int:
         """Cycles from the edge that takes the last of ``num_classes`` logits to the first that can
@@ -77,14 +77,14 @@ class EarlyExit(wiring.Component):
             LogitBuffer.latency
             + first_to_last
             + EntropyAccumulator.latency
-            + EntropyComparator.latency_of(self._config)
+            + EntropyComparator.latency_of(self.config)
         )
 
     def elaborate(self, platform) -> Module:
         m = Module()
-        m.submodules.buffer = buffer = LogitBuffer(self._config)
-        m.submodules.accumulator = accumulator = EntropyAccumulator(self._config)
-        m.submodules.comparator = comparator = EntropyComparator(self._config)
+        m.submodules.buffer = buffer = LogitBuffer(self.config)
+        m.submodules.accumulator = accumulator = EntropyAccumulator(self.config)
+        m.submodules.comparator = comparator = EntropyComparator(self.config)
 
         connect(m, flipped(self.i), buffer.i)
         connect(m, buffer.distances, accumulator.i)
