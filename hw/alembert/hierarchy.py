@@ -17,6 +17,7 @@ import contextvars
 import re
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from amaranth.hdl import ClockSignal, Elaboratable, Instance, ResetSignal, Value
 from amaranth.lib import wiring
@@ -79,7 +80,7 @@ class _Once(Elaboratable):
         self._component = component
         self._key = key
 
-    def elaborate(self, platform):
+    def elaborate(self, platform) -> Any:
         library = _library.get()
         if library is None:
             return self._component
@@ -91,7 +92,7 @@ class _Once(Elaboratable):
         return Instance(name, **{p: v for p, v in connections.items() if p[2:] in ports})
 
 
-def emit_once(component: wiring.Component, *, key: Hashable) -> Elaboratable:
+def emit_once(component: wiring.Component, *, key: Hashable) -> _Once:
     """The component as a submodule that shares its Verilog with every other of the same key.
 
     Parameters

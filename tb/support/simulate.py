@@ -18,7 +18,7 @@ __all__ = ["SIMULATORS", "input_ports", "parameters", "simulate"]
 
 _TB = Path(__file__).resolve().parents[1]
 BUILD_ROOT = _TB.parent / "build" / "sim"
-_PARAMETERS = "ALEMBERT_TB_PARAMETERS"
+PARAMETERS_VARIABLE = "ALEMBERT_TB_PARAMETERS"
 _INPUTS = "ALEMBERT_TB_INPUTS"
 
 
@@ -58,7 +58,7 @@ def simulate(
         testcase=testcase,
         build_root=BUILD_ROOT,
         environment={
-            _PARAMETERS: json.dumps(parameters),
+            PARAMETERS_VARIABLE: json.dumps(parameters),
             _INPUTS: json.dumps(_inputs_of(component)),
         },
         python_path=(_TB,),
@@ -83,4 +83,4 @@ def input_ports() -> list[str]:
 
 def parameters() -> dict[str, Any]:
     """On the cocotb side: the keyword parameters given to :func:`simulate`."""
-    return json.loads(os.environ.get(_PARAMETERS, "{}"))
+    return json.loads(os.environ.get(PARAMETERS_VARIABLE, "{}"))
