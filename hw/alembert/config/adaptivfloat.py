@@ -47,7 +47,7 @@ def check_range(name: str, value: object, low: int, high: int) -> None:
 def _check_tensor(unit: str, fmt: object, lanes: object, width: object) -> None:
     if not isinstance(fmt, AdaptivFloatFormat):
         raise TypeError(f"{unit} format must be an AdaptivFloatFormat, not {fmt!r}")
-    check_range(f"{unit} lanes", lanes, 1, 64)
+    check_range(f"{unit} lanes", lanes, 1, 256)
     check_range(f"{unit} width", width, 2, 62)
 
 
@@ -60,7 +60,7 @@ class BiasFinderConfig:
     fmt : AdaptivFloatFormat
         Format that the bias is for.
     lanes : int
-        Values a beat, 1…64.
+        Values a beat, 1…256.
     width : int
         Bits of a value, 2…62.
 
@@ -89,7 +89,7 @@ class QuantiserConfig:
     fmt : AdaptivFloatFormat
         Format of the codes.
     lanes : int
-        Values a beat, 1…64.
+        Values a beat, 1…256.
     width : int
         Bits of a value, 2…62.
     depth : int

@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, ValueLike, sign
 
 from ..config import Overflow, Rounding
 
-__all__ = ["overflow", "rounding_shift_right"]
+__all__ = ["jamming_shift_right", "overflow", "rounding_shift_right"]
 
 
 def rounding_shift_right(
@@ -57,6 +57,35 @@ def rounding_shift_right(
             up = half & (sticky | floor[0])
     m.d.comb += result.eq(floor + up)
     return result
+
+
+def jamming_shift_right(m: Module, value: ValueLike, shift: Value, *, name: str) -> Value:
+    """``value`` >> ``shift``, arithmetic; the lowest bit of the result is the OR of all below.
+
+    Two guard bits below the last bit that is wanted are then enough to round by, whatever the
+    shift: a shifter as wide as its operand, where :func:`rounding_shift_right` needs one that
+    keeps all that falls out.
+
+    Parameters
+    ----------
+    m : Module
+        Where the combinational logic goes.
+    value : Value
+        Read as signed, n bits.
+    shift : Value
+        Unsigned.
+    name : str
+        Prefix of the signals' names.
+    """
+    value = Value.cast(value)
+    width = len(value)
+    for bit in reversed(range(len(shift))):
+        step = min(1 << bit, width - 1)
+        jammed = Cat(value[: step + 1].any(), value[step + 1 :], value[-1].replicate(step))
+        stage = Signal(width, name=f"{name}_shifted_by_{1 << bit}")
+        m.d.comb += stage.eq(Mux(shift[bit], jammed, value))
+        value = stage
+    return value.as_signed()
 
 
 def overflow(value: Value, width: int, mode: Overflow) -> Value:

@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 
 from ..config import Overflow, Rounding
 from ..config.ternary import RescaleConfig, RescaleFault
-from ..formats import overflow, rounding_shift_right
+from ..formats import jamming_shift_right, overflow, rounding_shift_right
 
 __all__ = ["Rescale"]
 
@@ -115,23 +115,11 @@ class _Lane(wiring.Component):
                 product.eq(self.i * self.i_scale),
                 right.eq(self.i_right),
                 saturate[0].eq(self.i_overflow),
-                shifted.eq(_jamming_shift_right(m, Cat(Const(0, 2), product), right)),
+                shifted.eq(jamming_shift_right(m, Cat(Const(0, 2), product), right, name="product")),
                 saturate[1].eq(saturate[0]),
                 self.o.eq(Mux(saturate[1] & ~zero, limit, fits)),
             ]
         return m
-
-
-def _jamming_shift_right(m: Module, value: Value, shift: Signal) -> Value:
-    """``value`` >> ``shift``, arithmetic; the lowest bit of the result is the OR of all below."""
-    width = len(value)
-    for bit in reversed(range(len(shift))):
-        step = min(1 << bit, width - 1)
-        jammed = Cat(value[: step + 1].any(), value[step + 1 :], value[-1].replicate(step))
-        stage = Signal(width, name=f"shifted_by_{1 << bit}")
-        m.d.comb += stage.eq(Mux(shift[bit], jammed, value))
-        value = stage
-    return value.as_signed()
 
 
 class Rescale(wiring.Component):

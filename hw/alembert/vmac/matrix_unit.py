@@ -37,7 +37,7 @@ class MatrixUnit(wiring.Component):
     * ``results``: one beat of C codes a row, once a tile of channels.
 
     Weights and channel parameters load while the pass before computes, so that passes follow
-    each other without a gap as long as R (or M) is at least C. The array never stalls: a result's
+    each other without a gap as long as R (or M) exceeds C. The array never stalls: a result's
     room in the output queue is reserved before its activations enter.
 
     Parameters

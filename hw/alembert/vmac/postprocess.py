@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..adaptivfloat.encoder import Encoder
 from ..config import Overflow, Rounding, VmacArrayConfig
-from ..formats import overflow, rounding_shift_right, shape_of
+from ..formats import jamming_shift_right, overflow, rounding_shift_right, shape_of
 from .accumulator import AccumulateControl
 from .layouts import ChannelParameters
 
@@ -31,11 +31,14 @@ class Requantiser(wiring.Component):
     shift : In, unsigned(6)
     o : Out, INT<n>
 
-    Latency: 2 cycles, free-running. Throughput: one value a cycle. Source: the integer-only
+    The multiplier goes in four bytes, whose products meet a cycle later: short paths, and parts
+    small enough for every tool.
+
+    Latency: 4 cycles, free-running. Throughput: one value a cycle. Source: the integer-only
     requantisation of Jacob et al., arXiv 1712.05877, with ties to even.
     """
 
-    latency = 2
+    latency = 4
 
     def __init__(self, config: VmacArrayConfig):
         self._fmt = config.vmac.pair.activation
@@ -50,12 +53,31 @@ class Requantiser(wiring.Component):
 
     def elaborate(self, platform) -> Module:
         m = Module()
-        product = Signal(
-            signed(len(self.value) + len(self.multiplier)), name="product", reset_less=True
-        )
-        shift = Signal.like(self.shift, name="shift_1", reset_less=True)
-        m.d.sync += [product.eq(self.value * self.multiplier), shift.eq(self.shift)]
-        rounded = rounding_shift_right(m, product, shift, Rounding.HALF_EVEN, name="product")
+        width = len(self.value)
+
+        # stage 1: value times each byte of the multiplier
+        partial = [
+            Signal(signed(width + 8), name=f"partial_{byte}", reset_less=True) for byte in range(4)
+        ]
+        m.d.sync += [
+            part.eq(self.value * self.multiplier.word_select(byte, 8))
+            for byte, part in enumerate(partial)
+        ]
+        # stage 2: their sum
+        product = Signal(signed(width + len(self.multiplier)), reset_less=True)
+        low, high = partial[0] + (partial[1] << 8), partial[2] + (partial[3] << 8)
+        m.d.sync += product.eq(low + (high << 16))
+        # stage 3: shift right, with two guard bits
+        shift = self.shift
+        for stage in range(2):
+            held = Signal.like(self.shift, name=f"shift_{stage}", reset_less=True)
+            m.d.sync += held.eq(shift)
+            shift = held
+        guarded = Cat(Const(0, 2), product)
+        shifted = Signal(signed(len(guarded)), reset_less=True)
+        m.d.sync += shifted.eq(jamming_shift_right(m, guarded, shift, name="product"))
+        # stage 4: round and saturate
+        rounded = rounding_shift_right(m, shifted, 2, Rounding.HALF_EVEN, name="result")
         m.d.sync += self.o.value.eq(overflow(rounded, self._fmt.width, Overflow.SATURATE))
         return m
 

@@ -1,0 +1,149 @@
+"""Write the results tables of README.md and docs/results.md from bench/results.json.
+
+``python bench/tables.py`` writes them; ``--check`` changes nothing and fails if they are stale.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from alembert.config import PRESETS
+from figures import FORMATS, GOALS, SHAPES, Figure, load_figures
+
+__all__ = ["main", "readme_section", "results_page"]
+
+BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
+NOT_MEASURED = "Nothing has been measured yet: `make bench` writes `bench/results.json`."
+ABSENT = "–"
+
+# What holds each datapath to its golden model, under both simulators.
+VERIFICATION = {
+    "adaptivfloat8_3": ("tb/vmac", "tb/arithmetic", "tb/adaptivfloat"),
+    "int8": ("tb/vmac", "tb/arithmetic"),
+    "ternary": ("tb/vmac", "tb/arithmetic", "tb/ternary"),
+}
+
+_OTHERS = {
+    "entropy.max_error": "Entropy, largest error against float64",
+    "simulation.edge16.cycles_per_second": "Simulation of `edge16` under Verilator and cocotb",
+}
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: range) -> str:
+    """A Markdown table; the columns in ``numbers`` are aligned to the right."""
+    rule = ["---:" if column in numbers else "---" for column in range(len(header))]
+    lines = [header, rule, *([cell.replace("|", r"\|") for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _presets_of(slug: str) -> str:
+    names = [
+        name
+        for name, preset in PRESETS.items()
+        if any(array.vmac.pair.slug == slug for array in preset.arrays.values())
+    ]
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _datapaths(figures: Mapping[str, Figure]) -> str:
+    def number(name: str) -> str:
+        return figures[name].number if name in figures else ABSENT
+
+    header = ["datapath", "presets", "LUT/MAC", "transistors/MAC"]
+    header += [f"% busy, {shape.replace('x', '×')}" for shape in SHAPES]
+    rows = []
+    for slug, name in FORMATS.items():
+        measured = [f"area.vmac16.{slug}.{what}_per_mac" for what in ("lut", "transistors")]
+        measured += [f"array.utilisation.{slug}.{shape}" for shape in SHAPES]
+        tests = ", ".join(f"[{path}]({path})" for path in VERIFICATION[slug])
+        rows.append([name, _presets_of(slug), *map(number, measured), tests])
+    return _table([*header, "bit for bit in"], rows, numbers=range(2, len(header)))
+
+
+def readme_section(figures: Mapping[str, Figure]) -> str:
+    """What stands between the markers of README.md."""
+    if not figures:
+        return NOT_MEASURED
+    parts = [_datapaths(figures)]
+    others = [[text, str(figures[name])] for name, text in _OTHERS.items() if name in figures]
+    if others:
+        parts.append(_table(["figure", "value"], others, numbers=range(1, 2)))
+    return "\n\n".join(parts)
+
+
+def results_page(figures: Mapping[str, Figure]) -> str:
+    """docs/results.md, all of it."""
+    parts = [
+        "<!-- Written by bench/tables.py from bench/results.json; edits are lost. -->",
+        "# Results",
+    ]
+    if not figures:
+        parts.append(NOT_MEASURED)
+    else:
+        rows = []
+        for name, figure in figures.items():
+            goal = GOALS.get(name)
+            reached = ABSENT if goal is None else "yes" if goal.is_met(figure.value) else "no"
+            row = [f"`{name}`", figure.number, str(goal or ABSENT), reached, figure.unit or ABSENT]
+            rows.append([*row, f"`{figure.command}`"])
+        header = ["figure", "value", "goal", "reached", "unit", "command"]
+        parts.append(
+            "Each figure with the command that measures it again. What is absent was not measured."
+        )
+        parts.append(_table(header, rows, numbers=range(1, 3)))
+    return "\n\n".join(parts) + "\n"
+
+
+def _with_section(readme: str, section: str) -> str:
+    """README.md with its results section replaced.
+
+    Raises
+    ------
+    ValueError
+        The markers are not there once each, in order.
+    """
+    head, begin, rest = readme.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not (begin and end) or BEGIN in rest or END in head + tail:
+        raise ValueError(f"README.md must have {BEGIN} and {END} once each, in this order")
+    return f"{head}{BEGIN}\n{section}\n{END}{tail}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write or check the tables; the exit code."""
+    parser = argparse.ArgumentParser(
+        description="Write the results tables from bench/results.json."
+    )
+    parser.add_argument("--check", action="store_true", help="fail if a table is stale")
+    parser.add_argument(
+        "--root", type=Path, default=Path(__file__).resolve().parents[1], help="the checkout"
+    )
+    options = parser.parse_args(arguments)
+    readme, page = options.root / "README.md", options.root / "docs" / "results.md"
+    try:
+        figures = load_figures(options.root / "bench" / "results.json")
+        text = _with_section(readme.read_text(encoding="utf-8"), readme_section(figures))
+    except (OSError, ValueError) as error:
+        print(f"tables: {error}", file=sys.stderr)
+        return 1
+    wanted = {readme: text, page: results_page(figures)}
+    stale = [
+        path
+        for path, content in wanted.items()
+        if not path.exists() or path.read_text(encoding="utf-8") != content
+    ]
+    if options.check:
+        if stale:
+            names = ", ".join(str(path.relative_to(options.root)) for path in stale)
+            print(f"tables: {names} out of step: run python bench/tables.py", file=sys.stderr)
+        return int(bool(stale))
+    for path in stale:
+        path.write_text(wanted[path], encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,226 @@
+"""Area of a Verilog design: ECP5 look-up tables and CMOS transistors, by fixed recipes.
+
+The recipe moves a result more than the architecture does (one INT8 multiplication takes 164 to 527
+LUTs), so every design goes through the same ones, and its LUT figure is the best of the three that
+use no hard multiplier.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+
+from .area_report import AreaReport, CellCounts
+from .errors import FlowError
+from .yosys import run_yosys, yosys_version
+
+__all__ = ["RECIPES", "measure_area"]
+
+RECIPES = {
+    "nodsp": ("", "-nodsp"),
+    "booth": ("booth; opt_clean", "-nodsp"),
+    "alu": ("wreduce; booth; techmap -map add2alu.v; opt_clean", "-nodsp"),
+    "dsp": ("", ""),
+}
+"""Recipe -> what precedes synth_ecp5, and its options. nodsp: multipliers by alumacc and maccmap;
+booth: by the Booth pass; alu: that, and every adder a carry chain; dsp: MULT18X18D allowed."""
+
+_FILE = "design.v"
+_ADD_TO_ALU = files(__package__) / "area_map" / "add2alu.v"
+
+_SPLIT = """\
+read_verilog -sv {file}
+hierarchy -check -top {top}
+tee -q -o split.json stat -json
+"""
+
+# write_json for its side effect: it sorts the design by name, and ABC's result depends on the
+# order in which it meets the cells.
+_ELABORATE = """\
+read_verilog -sv ../{file}
+hierarchy -check -top {top}
+{blackboxes}
+proc; flatten -noscopeinfo; opt_clean; delete t:$scopeinfo
+rename -top dut
+write_json elab.json
+write_rtlil elab.il
+"""
+
+# Without -nowidelut a LUT5 or LUT6 made of PFUMX and L6MUX21 counts as two or four LUT4.
+_ECP5 = """\
+read_rtlil elab.il
+{rename}
+{before}
+synth_ecp5 -top dut {options} -nowidelut -noiopad
+tee -q -o {recipe}.json stat -json
+"""
+
+_CMOS = """\
+read_rtlil elab.il
+synth -top dut -flatten -noabc -booth
+setattr -unset init w:*
+async2sync
+dfflegalize -cell $_DFF_P_ x -cell $_DLATCH_P_ x
+opt_expr; opt_merge; opt_clean
+abc -g cmos2
+opt_clean
+tee -q -o cmos.json stat -tech cmos -json
+"""
+
+_CMOS_SIZED = {"$_NOT_", "$_NAND_", "$_NOR_", "$_BUF_", "$_DFF_P_", "$_DFF_N_"}
+_LATCHES = {"$_DLATCH_P_", "$_DLATCH_N_"}
+_LATCH_TRANSISTORS = 12
+
+
+def measure_area(
+    verilog: str, top: str, work_dir: Path, *, flatten: bool = True, dsp: bool = False
+) -> AreaReport:
+    """Map a design to ECP5 and to CMOS gates and count.
+
+    Flat, the whole design is one netlist: the figure of record, minutes for a large array.
+    Hierarchical, a module that occurs more than once below the top is mapped once, itself
+    flattened, and multiplied by its number of instances; everything else is one netlist around
+    it. Nothing is then optimised across those modules' ports, so that the sum is an upper
+    estimate of the flat figure.
+
+    Parameters
+    ----------
+    verilog : str
+        The design's text.
+    top : str
+        Name of its top module.
+    work_dir : Path
+        Scratch space and results; the same question again is answered from there.
+    flatten : bool
+        One flat netlist, else hierarchical.
+    dsp : bool
+        Measure the recipe with hard multipliers too.
+
+    Raises
+    ------
+    FlowError
+        Yosys is missing, or it failed.
+    """
+    question = [verilog, top, flatten, dsp, RECIPES, _ELABORATE, _ECP5, _CMOS]
+    question += [_ADD_TO_ALU.read_text(encoding="utf-8"), yosys_version()]
+    digest = hashlib.sha256(json.dumps(question).encode()).hexdigest()[:16]
+    known = work_dir / f"{top}-{digest}.json"
+    if known.exists():
+        return AreaReport.from_json(json.loads(known.read_text(encoding="utf-8")))
+    work_dir.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f"{top}-{digest}-", dir=work_dir))
+    (scratch / _FILE).write_text(verilog, encoding="utf-8")
+    report = _measure(scratch, top, flatten, dsp)
+    result = scratch / "report.json"
+    result.write_text(json.dumps(report.as_json(), indent=2) + "\n", encoding="utf-8")
+    result.replace(known)
+    shutil.rmtree(scratch)  # a failed measurement leaves its scripts and logs
+    return report
+
+
+def _measure(scratch: Path, top: str, flatten: bool, dsp: bool) -> AreaReport:
+    parts = {} if flatten else _repeated_modules(scratch, top)
+    modules = [top, *parts]
+    recipes = [recipe for recipe in RECIPES if dsp or recipe != "dsp"]
+    directories = {module: scratch / str(i) for i, module in enumerate(modules)}
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        around = [parts if module == top else {} for module in modules]
+        list(pool.map(_elaborate, modules, directories.values(), around))
+        steps = [(d, recipe) for d in directories.values() for recipe in [*recipes, "cmos"]]
+        list(pool.map(_map, *zip(*steps)))
+    reports = {
+        module: _report(module, directory, recipes, parts if module == top else {})
+        for module, directory in directories.items()
+    }
+    total = reports[top]
+    for part, instances in parts.items():
+        total = total.plus(reports[part], instances)
+    return total
+
+
+def _repeated_modules(scratch: Path, top: str) -> dict[str, int]:
+    """Modules with several instances below the top, and how many; not those inside of them."""
+    run_yosys(_SPLIT.format(file=_FILE, top=_escaped(top)), scratch, name="split")
+    modules = _stat(scratch / "split.json")["modules"]
+    cells = {name.removeprefix("\\"): m["num_cells_by_type"] for name, m in modules.items()}
+
+    instances: Counter[str] = Counter()
+    region = [top]  # modules that are flattened into the top, breadth first
+    for module in region:
+        for kind, count in cells[module].items():
+            child = kind.removeprefix("\\")
+            if child in cells:
+                instances[child] += count
+                if instances[child] == 1:
+                    region.append(child)
+    return {module: count for module, count in instances.items() if count > 1}
+
+
+def _escaped(module: str) -> str:
+    return f"\\{module}"
+
+
+def _elaborate(module: str, directory: Path, parts: Mapping[str, int]) -> None:
+    directory.mkdir()
+    shutil.copyfile(str(_ADD_TO_ALU), directory / "add2alu.v")
+    blackboxes = "blackbox " + " ".join(map(_escaped, parts)) if parts else ""
+    script = _ELABORATE.format(file=_FILE, top=_escaped(module), blackboxes=blackboxes)
+    run_yosys(script, directory, name="elaborate")
+
+
+def _map(directory: Path, recipe: str) -> None:
+    if recipe == "cmos":
+        run_yosys(_CMOS, directory, name=recipe)
+    else:
+        before, options = RECIPES[recipe]
+        script = partial(_ECP5.format, before=before, options=options, recipe=recipe)
+        try:
+            run_yosys(script(rename=""), directory, name=recipe)
+        except FlowError:
+            # ABC9 takes the wire \\a[1] for bit 1 of \\a, and stops when both exist
+            run_yosys(script(rename="rename -hide w:*[*]"), directory, name=recipe)
+
+
+def _stat(path: Path) -> dict:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _counts(path: Path, parts: Mapping[str, int]) -> dict[str, int]:
+    by_type = _stat(path)["design"]["num_cells_by_type"]
+    return {kind: n for kind, n in by_type.items() if kind.removeprefix("\\") not in parts}
+
+
+def _report(
+    module: str, directory: Path, recipes: list[str], parts: Mapping[str, int]
+) -> AreaReport:
+    cmos = _counts(directory / "cmos.json", parts)
+    estimate = str(_stat(directory / "cmos.json")["design"]["estimated_num_transistors"])
+    latches = sum(cmos.get(kind, 0) for kind in _LATCHES)
+    return AreaReport(
+        top=module,
+        hierarchical=bool(parts),
+        recipes={r: _ecp5_cells(_counts(directory / f"{r}.json", parts)) for r in recipes},
+        transistors=int(estimate.rstrip("+")) + _LATCH_TRANSISTORS * latches,
+        lower_bound=bool(cmos.keys() - _CMOS_SIZED - _LATCHES),
+    )
+
+
+def _ecp5_cells(by_type: Mapping[str, int]) -> CellCounts:
+    return CellCounts(
+        lut4=by_type.get("LUT4", 0),
+        ccu2c=by_type.get("CCU2C", 0),
+        dpr16=by_type.get("TRELLIS_DPR16X4", 0),
+        flip_flops=by_type.get("TRELLIS_FF", 0),
+        mult18=by_type.get("MULT18X18D", 0),
+        bram=by_type.get("DP16KD", 0),
+        cells=sum(by_type.values()),
+    )

@@ -1,0 +1,148 @@
+"""What an area measurement yields, and its table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from rich.table import Table
+
+__all__ = ["AreaReport", "CellCounts", "area_table"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellCounts:
+    """ECP5 cells of a design mapped by one recipe.
+
+    Parameters
+    ----------
+    lut4 : int
+        LUT4, four-input look-up tables.
+    ccu2c : int
+        CCU2C, two bits of carry chain each.
+    dpr16 : int
+        TRELLIS_DPR16X4, distributed memories of 16 × 4 bits.
+    flip_flops : int
+        TRELLIS_FF.
+    mult18 : int
+        MULT18X18D, hard multipliers.
+    bram : int
+        DP16KD, block memories of 18 kbit.
+    cells : int
+        Cells of every type.
+    """
+
+    lut4: int
+    ccu2c: int
+    dpr16: int
+    flip_flops: int
+    mult18: int
+    bram: int
+    cells: int
+
+    @property
+    def lut(self) -> int:
+        """LUT4 equivalents: a CCU2C takes both LUT4 of a slice, a DPR16X4 those of two slices."""
+        return self.lut4 + 2 * self.ccu2c + 4 * self.dpr16
+
+    def plus(self, other: CellCounts, times: int = 1) -> CellCounts:
+        """This and ``times`` the other."""
+        mine, theirs = asdict(self), asdict(other)
+        return CellCounts(**{name: mine[name] + times * theirs[name] for name in mine})
+
+
+@dataclass(frozen=True, kw_only=True)
+class AreaReport:
+    """The area of one design.
+
+    Parameters
+    ----------
+    top : str
+        Name of its top module.
+    hierarchical : bool
+        Whether repeated modules were mapped once and multiplied, not flattened into one netlist.
+    recipes : mapping of str to CellCounts
+        ECP5 cells by recipe.
+    transistors : int
+        CMOS transistors of the design in NAND, NOR, NOT and flip-flops.
+    lower_bound : bool
+        Whether cells of unknown size are missing from ``transistors``.
+    """
+
+    top: str
+    hierarchical: bool
+    recipes: Mapping[str, CellCounts]
+    transistors: int
+    lower_bound: bool
+
+    @property
+    def best_recipe(self) -> str:
+        """The recipe without hard multipliers that takes the fewest LUTs."""
+        without_dsp = [name for name in self.recipes if name != "dsp"]
+        return min(without_dsp, key=lambda name: self.recipes[name].lut)
+
+    @property
+    def best(self) -> CellCounts:
+        """The cells of :attr:`best_recipe`."""
+        return self.recipes[self.best_recipe]
+
+    @property
+    def lut(self) -> int:
+        """LUT4 equivalents of :attr:`best_recipe`."""
+        return self.best.lut
+
+    def plus(self, other: AreaReport, times: int) -> AreaReport:
+        """This design with ``times`` instances of another in it: a hierarchical report."""
+        return AreaReport(
+            top=self.top,
+            hierarchical=True,
+            recipes={
+                name: counts.plus(other.recipes[name], times)
+                for name, counts in self.recipes.items()
+            },
+            transistors=self.transistors + times * other.transistors,
+            lower_bound=self.lower_bound or other.lower_bound,
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values; :meth:`from_json` is the inverse."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> AreaReport:
+        """The report that :meth:`as_json` described."""
+        values = {field.name: plain[field.name] for field in fields(cls)}
+        recipes = {name: CellCounts(**counts) for name, counts in plain["recipes"].items()}
+        return cls(**{**values, "recipes": recipes})
+
+
+def area_table(rows: Iterable[tuple[str, int, AreaReport]], *, title: str) -> Table:
+    """Design, multiplications a cycle (0: none) and report, as a table."""
+    entries = list(rows)
+    with_dsp = any("dsp" in report.recipes for _, _, report in entries)
+    table = Table(title=title, title_justify="left", title_style="bold")
+    table.add_column("design", no_wrap=True)
+    table.add_column("netlist")
+    table.add_column("recipe")
+    numbers = ["cells", "LUT4 eq.", "FF", "BRAM"]
+    numbers += ["LUT4 with DSP", "DSP"] if with_dsp else []
+    for heading in [*numbers, "transistors", "MACs", "LUT/MAC", "transistors/MAC"]:
+        table.add_column(heading, justify="right")
+    for name, macs, report in entries:
+        best, at_least = report.best, "≥ " if report.lower_bound else ""
+        row = [name, "hierarchical" if report.hierarchical else "flat", report.best_recipe]
+        row += [f"{n:,}" for n in (best.cells, best.lut, best.flip_flops, best.bram)]
+        if with_dsp:
+            dsp = report.recipes["dsp"]
+            row += [f"{dsp.lut:,}", f"{dsp.mult18:,}"]
+        row.append(f"{at_least}{report.transistors:,}")
+        row += _per_mac(macs, best.lut, report.transistors, at_least)
+        table.add_row(*row)
+    return table
+
+
+def _per_mac(macs: int, lut: int, transistors: int, at_least: str) -> list[str]:
+    if macs == 0:
+        return ["–", "–", "–"]
+    return [f"{macs:,}", f"{lut / macs:,.1f}", f"{at_least}{transistors / macs:,.0f}"]

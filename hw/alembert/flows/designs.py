@@ -1,0 +1,151 @@
+"""What a preset consists of: its designs, each a component and the configuration behind it."""
+
+from __future__ import annotations
+
+import enum
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
+
+from amaranth.lib import wiring
+
+from ..adaptivfloat.quantiser import Quantiser
+from ..config import (
+    AdaptivFloatFormat,
+    Format,
+    FormatPair,
+    IntegerFormat,
+    Preset,
+    TernaryFormat,
+    VmacArrayConfig,
+    VmacConfig,
+)
+from ..config.adaptivfloat import QuantiserConfig
+from ..config.early_exit import EntropyConfig
+from ..config.ternary import ActivationQuantiserConfig, RescaleConfig, WeightMemoryConfig
+from ..early_exit.entropy import EarlyExit
+from ..ternary.activation_quantiser import ActivationQuantiser
+from ..ternary.rescale import Rescale
+from ..ternary.weight_memory import WeightMemory
+from ..vmac.matrix_unit import MatrixUnit
+from ..vmac.vmac import Vmac
+from .verilog import generate_verilog
+
+__all__ = ["VMAC_FORMATS", "Design", "designs", "format_pair", "vmac_design"]
+
+VMAC_FORMATS = ("adaptivfloat8_3", "int8", "int8_int4", "ternary")
+"""The format pairs whose areas are compared, by slug."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Design:
+    """A component to generate, under its name.
+
+    Parameters
+    ----------
+    name : str
+        Of the Verilog's top module and of its files.
+    component : callable
+        Makes the component; one call a generation.
+    config : dict
+        The configuration in plain values, for the sidecar.
+    macs : int
+        Multiplications a cycle, 0 where that is no measure of the design.
+    """
+
+    name: str
+    component: Callable[[], wiring.Component]
+    config: dict[str, Any]
+    macs: int = 0
+
+    def verilog(self) -> str:
+        """The design's text."""
+        return generate_verilog(self.component(), name=self.name)
+
+
+def designs(preset: Preset) -> list[Design]:
+    """The designs of a preset, widest matrix unit first.
+
+    Widths and lanes follow from the arrays: what feeds an array is V lanes wide, what takes its
+    results C lanes.
+    """
+    found = [_matrix_unit(name, array) for name, array in preset.arrays.items()]
+    vmac = preset.main_array.vmac
+    if isinstance(vmac.pair.activation, AdaptivFloatFormat):
+        quantiser = QuantiserConfig(
+            fmt=vmac.pair.activation, lanes=vmac.lanes, width=24, depth=max(2, vmac.rows)
+        )
+        found.append(_design("adaptivfloat_quantiser", Quantiser, quantiser))
+    if isinstance(vmac.pair.weight, TernaryFormat):
+        found += _ternary_parts(preset.main_array)
+    # two banks of logits are most of the comparator: a small machine has few classes
+    entropy = EntropyConfig(max_classes=16 if preset.macs < 64 else 1024)
+    found.append(_design("early_exit", EarlyExit, entropy))
+    return found
+
+
+def vmac_design(config: VmacConfig) -> Design:
+    """One VMAC by itself, the element that area figures compare."""
+    name = f"vmac{config.lanes}_{config.pair.slug}"
+    return _design(name, Vmac, config, macs=config.lanes)
+
+
+def _matrix_unit(name: str, array: VmacArrayConfig) -> Design:
+    return Design(
+        name=name,
+        component=lambda: MatrixUnit(array),
+        config=array.describe(),
+        macs=array.macs,
+    )
+
+
+def _ternary_parts(array: VmacArrayConfig) -> list[Design]:
+    vmac = array.vmac
+    memory = WeightMemoryConfig(lanes=vmac.lanes)
+    quantiser = ActivationQuantiserConfig(lanes=vmac.lanes)
+    rescale = RescaleConfig(lanes=array.vmacs, accumulator_width=vmac.accumulator_width)
+    return [
+        _design("ternary_weight_memory", WeightMemory, memory),
+        _design("activation_quantiser", ActivationQuantiser, quantiser),
+        _design("rescale", Rescale, rescale),
+    ]
+
+
+def _design(name: str, kind: Callable[[Any], wiring.Component], config: Any, macs: int = 0):
+    return Design(name=name, component=lambda: kind(config), config=_plain(config), macs=macs)
+
+
+def _plain(value: Any) -> Any:
+    """A parameter object in values that JSON has; a format goes by its name."""
+    if isinstance(value, Format):
+        return str(value)
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    return value.value if isinstance(value, enum.Enum) else value
+
+
+_ADAPTIVFLOAT = re.compile(r"adaptivfloat(\d+)_(\d+)")
+_INTEGER = re.compile(r"int(\d+)(?:_int(\d+))?")
+
+
+def format_pair(slug: str) -> FormatPair:
+    """The pair of formats called ``slug``; the inverse of :attr:`FormatPair.slug`.
+
+    Raises
+    ------
+    ValueError
+        There is no such pair.
+    """
+    if slug == "ternary":
+        return FormatPair(activation=IntegerFormat(), weight=TernaryFormat())
+    if match := _ADAPTIVFLOAT.fullmatch(slug):
+        fmt = AdaptivFloatFormat(width=int(match[1]), exponent_width=int(match[2]))
+        return FormatPair(activation=fmt, weight=fmt)
+    if match := _INTEGER.fullmatch(slug):
+        widths = int(match[1]), int(match[2] or match[1])
+        activation, weight = (IntegerFormat(width=width) for width in widths)
+        return FormatPair(activation=activation, weight=weight)
+    raise ValueError(
+        "VMAC format must be adaptivfloat<n>_<e>, int8, int8_int4 or ternary, " f"not {slug!r}"
+    )
