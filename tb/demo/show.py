@@ -22,7 +22,7 @@ __all__ = ["main"]
 
 def main() -> int:
     """Everything; the exit code."""
-    console = Console()
+    console = Console(width=max(Console().width, 150))
     try:
         rows, areas = _work(console)
     except (SimulationError, FlowError, PackageError, OSError) as error:

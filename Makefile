@@ -1,0 +1,47 @@
+# Alembert's front door. `make` sets up, generates the Verilog of the default preset, and streams
+# real tensors of a pretrained ALBERT through the RTL of every datapath; `make test` is the regression.
+
+PRESET ?= edge16
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.DEFAULT_GOAL := all
+.PHONY: all setup rtl demo test area lint check docs bench clean help
+
+all: rtl demo ## set up, generate the default preset, show real tensors through RTL
+
+setup: $(READY) ## Python packages into .venv, Debian packages through apt-get if it may
+
+$(READY): pyproject.toml constraints.txt setup.sh
+	@PYTHON="$(PYTHON)" ./setup.sh
+
+rtl: $(READY) ## Verilog and sidecars of PRESET into rtl_out/
+	@$(BIN)/alembert generate --preset $(PRESET) --output rtl_out
+
+demo: $(READY) ## real ALBERT tensors through the RTL of every datapath, with a table
+	@$(BIN)/python tb/demo
+
+test: $(READY) ## the whole regression, under Verilator and Icarus, on all cores
+	@$(BIN)/python -m pytest -n auto --dist worksteal -q
+
+area: $(READY) ## area of one VMAC in every format
+	@$(BIN)/alembert area --vmac all
+
+lint: $(READY) ## generated Verilog through Yosys, Icarus and Verilator
+	@$(BIN)/alembert lint --preset $(PRESET)
+
+check: $(READY) ## ruff and pyright over the sources
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/pyright
+
+docs: $(READY) ## the documentation into site/
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+bench: $(READY) ## measure every tracked figure into bench/results.json
+	@$(BIN)/python bench && $(BIN)/python bench/tables.py
+
+clean: ## remove what was built; keeps .venv and downloaded packages
+	@rm -rf build rtl_out site .pytest_cache .ruff_cache .hypothesis
+
+help: ## this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-8s %s\n", $$1, $$2}'

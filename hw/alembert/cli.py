@@ -1,0 +1,238 @@
+"""The command line: generate, area, lint, presets."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from . import __version__
+from .config import PRESETS, Preset, VmacConfig, preset
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="alembert",
+    help="Generate, check and measure the Alembert transformer accelerator.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+# a table that is piped or read in a narrow window keeps its columns: long lines before lost ones
+_console = Console(width=max(Console().width, 132))
+_errors = Console(stderr=True)
+
+_USER_ERROR = 2
+_FLOW_ERROR = 1
+
+PresetName = Annotated[
+    str, typer.Option("--preset", "-p", help="A machine by name; `alembert presets` lists them.")
+]
+
+
+def _fail(error: Exception | str, code: int) -> NoReturn:
+    _errors.print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(code)
+
+
+def _preset(name: str) -> Preset:
+    try:
+        return preset(name)
+    except ValueError as error:
+        _fail(error, _USER_ERROR)
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description:<28}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=_errors,
+    )
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        _console.print(f"alembert {__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Generate, check and measure the Alembert transformer accelerator."""
+
+
+@app.command()
+def presets() -> None:
+    """List the presets: formats, size, accumulator width, what they are for."""
+    table = Table()
+    for heading in ("preset", "array", "formats"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("V × C", "MACs", "rows", "sum bits"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("summary")
+    for entry in PRESETS.values():
+        for index, (name, array) in enumerate(entry.arrays.items()):
+            first = index == 0
+            table.add_row(
+                entry.name if first else "",
+                name,
+                str(array.vmac.pair),
+                f"{array.vmac.lanes} × {array.vmacs}",
+                f"{array.macs:,}",
+                f"{array.vmac.rows:,}",
+                f"{array.vmac.accumulator_width}",
+                entry.summary if first else "",
+            )
+    _console.print(table)
+
+
+@app.command()
+def generate(
+    name: PresetName = "edge16",
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="Files go to OUTPUT/PRESET/.", file_okay=False),
+    ] = Path("rtl_out"),
+) -> None:
+    """Write a preset's Verilog, a .v and a .json sidecar for each of its designs.
+
+    Example: alembert generate --preset edge16_int8 --output rtl_out
+    """
+    from .flows.designs import designs
+    from .flows.generate import generate as write
+
+    parts = designs(_preset(name))
+    directory = output / name
+    try:
+        with _progress() as progress:
+            task = progress.add_task("Verilog", total=len(parts))
+            files = write(parts, directory, report=lambda _: progress.advance(task))
+    except OSError as error:
+        _fail(f"cannot write to {directory}: {error.strerror or error}", _USER_ERROR)
+    for path in files:
+        _console.print(str(path), markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def area(
+    name: Annotated[
+        str | None,
+        typer.Option("--preset", "-p", help="All designs of a preset, module by module."),
+    ] = None,
+    vmac: Annotated[
+        str | None,
+        typer.Option(
+            "--vmac",
+            help="One VMAC, flat: adaptivfloat<n>_<e>, int8, int8_int4, ternary, or all.",
+        ),
+    ] = None,
+    lanes: Annotated[int, typer.Option(help="With --vmac: multiplications a cycle.")] = 16,
+    rows: Annotated[
+        int, typer.Option(help="With --vmac: accumulator rows; 1 is a register, more a memory.")
+    ] = 1,
+    max_depth: Annotated[int, typer.Option(help="With --vmac: the largest K.")] = 4096,
+    levels_per_stage: Annotated[
+        int, typer.Option(help="With --vmac: adder levels between pipeline registers.")
+    ] = 2,
+    flat: Annotated[
+        bool, typer.Option("--flat", help="With --preset: one netlist a design; takes minutes.")
+    ] = False,
+    work_dir: Annotated[
+        Path, typer.Option(help="Where measurements are kept; asked again, they are not repeated.")
+    ] = Path("build/area"),
+) -> None:
+    """Measure area: ECP5 LUT4 equivalents without DSP blocks, and CMOS transistors.
+
+    A VMAC is measured flat, with a register for its accumulator; compare formats with
+
+        alembert area --vmac all
+
+    and sweep a size with, say, alembert area --vmac ternary --lanes 32.
+    """
+    from .flows.area import measure_area
+    from .flows.area_report import area_table
+    from .flows.designs import VMAC_FORMATS, designs, format_pair, vmac_design
+    from .flows.errors import FlowError
+
+    if name is not None and vmac is not None:
+        _fail("--preset and --vmac exclude each other", _USER_ERROR)
+    if vmac is not None:
+        try:
+            parts = [
+                vmac_design(
+                    VmacConfig(
+                        pair=format_pair(slug),
+                        lanes=lanes,
+                        rows=rows,
+                        max_depth=max_depth,
+                        levels_per_stage=levels_per_stage,
+                    )
+                )
+                for slug in (VMAC_FORMATS if vmac == "all" else (vmac,))
+            ]
+        except ValueError as error:
+            _fail(error, _USER_ERROR)
+        title, flatten = "VMAC area", True
+    else:
+        chosen = _preset(name or "edge16")
+        parts = designs(chosen)
+        title, flatten = f"Area of {chosen.name}", flat
+    try:
+        rows_of_table = []
+        with _progress() as progress:
+            task = progress.add_task("area", total=len(parts))
+            for part in parts:
+                progress.update(task, description=part.name)
+                report = measure_area(part.verilog(), part.name, work_dir, flatten=flatten)
+                rows_of_table.append((part.name, part.macs, report))
+                progress.advance(task)
+    except FlowError as error:
+        _fail(error, _FLOW_ERROR)
+    except OSError as error:
+        _fail(f"cannot write to {work_dir}: {error.strerror or error}", _USER_ERROR)
+    _console.print(area_table(rows_of_table, title=title))
+
+
+@app.command()
+def lint(name: PresetName = "edge16") -> None:
+    """Elaborate a preset's Verilog with Yosys, Icarus and Verilator; any warning is an error.
+
+    Rules waived for generated code are in verilator_waivers.vlt, each with its reason.
+    """
+    from .flows.designs import designs
+    from .flows.errors import FlowError
+    from .flows.lint import LINTERS
+    from .flows.lint import lint as check
+    from .flows.simulation import SimulationError
+
+    parts = designs(_preset(name))
+    try:
+        with _progress() as progress:
+            task = progress.add_task("lint", total=len(parts) * len(LINTERS))
+            for part in parts:
+                text = part.verilog()
+                for tool in LINTERS:
+                    progress.update(task, description=f"{part.name}, {tool}")
+                    check(text, part.name, tool)
+                    progress.advance(task)
+    except (FlowError, SimulationError) as error:
+        _fail(error, _FLOW_ERROR)
+    _console.print(f"{name}: {len(parts)} designs clean under {', '.join(LINTERS)}")
+
+
+def main() -> None:
+    """Entry point of the ``alembert`` command."""
+    sys.exit(app())

@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Sets up everything the Makefile's targets need; safe to run again.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+python=${PYTHON:-python3}
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || {
+  echo "error: Python 3.11 or newer is needed; '$python' is not (set PYTHON=…)" >&2
+  exit 1
+}
+
+# The simulators: Icarus itself, and what it takes to compile Verilator's output.
+declare -A package_of=([iverilog]=iverilog [g++]=g++ [make]=make [perl]=perl [ccache]=ccache)
+missing=()
+for program in "${!package_of[@]}"; do
+  command -v "$program" >/dev/null || missing+=("${package_of[$program]}")
+done
+"$python" -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+if [ "${#missing[@]}" -gt 0 ]; then
+  install="apt-get install -y ${missing[*]}"
+  if ! command -v apt-get >/dev/null; then
+    echo "error: these programs are missing, please install them: ${missing[*]}" >&2
+    exit 1
+  elif [ "$(id -u)" = 0 ]; then
+    sudo=""
+  elif sudo -n true 2>/dev/null; then
+    sudo="sudo"
+  else
+    echo "error: Debian packages are missing; please run: sudo $install" >&2
+    exit 1
+  fi
+  echo "[1/3] Debian packages: ${missing[*]}"
+  log=$(mktemp)
+  if ! { $sudo apt-get update && DEBIAN_FRONTEND=noninteractive $sudo $install; } >"$log" 2>&1; then
+    tail -n 20 "$log" >&2
+    echo "error: apt-get failed; please run: sudo $install" >&2
+    exit 1
+  fi
+  rm -f "$log"
+else
+  echo "[1/3] Debian packages: all there"
+fi
+
+echo "[2/3] virtual environment: .venv"
+[ -x .venv/bin/python ] || "$python" -m venv .venv
+
+echo "[3/3] Python packages, pinned in constraints.txt (about a minute)"
+.venv/bin/python -m pip install --quiet --disable-pip-version-check \
+  --constraint constraints.txt --editable '.[dev]'
+touch .venv/.ready
