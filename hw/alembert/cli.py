@@ -104,7 +104,7 @@ def generate(
     name: PresetName = "edge16",
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", help="Files go to OUTPUT/PRESET/.", file_okay=False),
+        typer.Option("--output", "-o", help="Files go to OUTPUT/PRESET/."),
     ] = Path("rtl_out"),
 ) -> None:
     """Write a preset's Verilog, a .v and a .json sidecar for each of its designs.

