@@ -52,9 +52,7 @@ def matmul(
     ValueError
         Shapes, codes or parameters are not what the unit takes.
     """
-    sums = accumulate(
-        activations, weights, config.vmac.pair, max_depth=config.vmac.max_depth
-    )
+    sums = accumulate(activations, weights, config.vmac.pair, max_depth=config.vmac.max_depth)
     return postprocess(sums, parameters, config)
 
 

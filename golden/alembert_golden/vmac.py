@@ -52,10 +52,14 @@ def accumulate(
     a = integers(activations, pair.activation)
     w = integers(weights, pair.weight)
     if a.ndim != 2 or w.ndim != 2 or a.shape[1] != w.shape[0]:
-        raise ValueError(f"shapes of a matrix product must be M×K and K×N, not {a.shape}, {w.shape}")
+        raise ValueError(
+            f"shapes of a matrix product must be M×K and K×N, not {a.shape}, {w.shape}"
+        )
     depth = a.shape[1]
     if 0 in (*a.shape, *w.shape):
-        raise ValueError(f"dimensions of a matrix product must be positive, not {a.shape}, {w.shape}")
+        raise ValueError(
+            f"dimensions of a matrix product must be positive, not {a.shape}, {w.shape}"
+        )
     if depth > max_depth:
         raise ValueError(
             f"depth K of a matrix product must be at most {max_depth}, which the accumulator is "

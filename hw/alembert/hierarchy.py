@@ -40,7 +40,7 @@ class ModuleLibrary:
 
     convert: Converter
     texts: list[str] = field(default_factory=list)
-    _names: dict[Hashable, str] = field(default_factory=dict)
+    _names: dict[tuple[type, Hashable], str] = field(default_factory=dict)
     _ports: dict[str, frozenset[str]] = field(default_factory=dict)
 
     @contextlib.contextmanager

@@ -1,8 +1,9 @@
-"""Exact dot products of every pair of formats: RTL against golden, golden against plain integers."""
+"""Exact dot products of every pair of formats: RTL against golden, golden against integers."""
 
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +19,10 @@ from support.simulate import simulate
 
 class Probe(wiring.Component):
     """Codes in, prepared as the array does it, through the dot product, sum out."""
+
+    activations: Signal
+    weights: Signal
+    o: Signal
 
     def __init__(self, pair: FormatPair, *, lanes: int, levels_per_stage: int):
         self.pair = pair
@@ -164,8 +169,9 @@ def test_other_pairs_are_refused_by_name(activation, weight) -> None:
 
 
 def test_a_format_must_be_a_format() -> None:
+    wrong: dict[str, Any] = {"activation": IntegerFormat(), "weight": 8}
     with pytest.raises(TypeError, match=r"^weight format must be a number format, not 8$"):
-        FormatPair(**{"activation": IntegerFormat(), "weight": 8})
+        FormatPair(**wrong)
 
 
 def test_products_and_sums_beyond_16_bits_do_not_wrap() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from alembert.config import preset
 from alembert.flows.area import measure_area
 from alembert.flows.area_report import AreaReport
-from alembert.flows.designs import Design, designs
+from alembert.flows.designs import designs
 from alembert.flows.generate import generate
 from support.real_streams import (
     StreamWorkload,
@@ -79,8 +79,11 @@ class Row:
     utilisation: float
 
 
-def _design(job_preset: str, name: str) -> Design:
-    return next(d for d in designs(preset(job_preset)) if d.name == name)
+def _config(job_preset: str, name: str) -> Any:
+    """The parameter object of a design."""
+    design = next(d for d in designs(preset(job_preset)) if d.name == name)
+    component: Any = design.component()
+    return component.config
 
 
 def _is_fresh(directory: Path, names: list[str]) -> bool:
@@ -110,7 +113,7 @@ def _verilog(job: Job) -> str:
 
 
 def _stream_workload(job: Job) -> StreamWorkload:
-    config: Any = _design(job.preset, job.design).component().config
+    config = _config(job.preset, job.design)
     match job.design:
         case "adaptivfloat_quantiser":
             return quantiser_recording(config)
@@ -119,8 +122,7 @@ def _stream_workload(job: Job) -> StreamWorkload:
         case "activation_quantiser":
             return activation_quantiser_recording(config)
         case "rescale":
-            before: Any = _design(job.preset, "activation_quantiser").component().config
-            return rescale_recording(config, before)
+            return rescale_recording(config, _config(job.preset, "activation_quantiser"))
         case "early_exit":
             return early_exit_recording(config)
     raise ValueError(f"no tensors for design {job.design!r}")
@@ -167,7 +169,5 @@ def run(job: Job) -> Row:
 
 def measure(job: Job) -> tuple[Job, AreaReport]:
     """The area of the job's design, module by module."""
-    report = measure_area(
-        _verilog(job), job.design, _ROOT / "build" / "area", flatten=False
-    )
+    report = measure_area(_verilog(job), job.design, _ROOT / "build" / "area", flatten=False)
     return job, report

@@ -10,7 +10,7 @@ import pytest
 from alembert.config import Overflow, Rounding
 from alembert.formats import overflow, rounding_shift_right
 from alembert_golden import fixed
-from amaranth.hdl import Module, signed
+from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from support.simulate import simulate
@@ -59,6 +59,11 @@ def test_golden_overflow() -> None:
 
 class Probe(wiring.Component):
     """The two functions behind ports."""
+
+    value: Signal
+    shift: Signal
+    rounded: Signal
+    o: Signal
 
     def __init__(self, width: int, shift_width: int, out: int, rounding: Rounding, mode: Overflow):
         super().__init__(

@@ -14,7 +14,7 @@ from cocotb.triggers import ClockCycles
 from .formats import all_codes, corner_codes
 from .streams import Monitor, Sink, Source, pack
 
-__all__ = ["Product", "MatrixUnitDriver", "channel_word", "random_product"]
+__all__ = ["MatrixUnitDriver", "Product", "channel_word", "random_product"]
 
 
 @dataclass(frozen=True)
@@ -137,8 +137,7 @@ class MatrixUnitDriver:
             return [beat for product in products for beat in getattr(product, name)]
 
         self._tasks = tasks = [
-            cocotb.start_soon(source.send(beats_of(name)))
-            for name, source in self._sources.items()
+            cocotb.start_soon(source.send(beats_of(name))) for name, source in self._sources.items()
         ]
         count = sum(len(product.results) for product in products)
         if hold_cycles:

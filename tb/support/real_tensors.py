@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from alembert.config import AdaptivFloatFormat, VmacArrayConfig
+from alembert.config import AdaptivFloatFormat, IntegerFormat, VmacArrayConfig
 from alembert_compiler.quantise import QuantisedTensor
 from alembert_compiler.workloads import Matmul, ReactionModel, albert_workload, load_albert
 from alembert_golden.adaptivfloat import bias_of_tensor
@@ -87,6 +87,7 @@ def _parameters(
     pair = config.vmac.pair
     if isinstance(pair.activation, AdaptivFloatFormat):
         assert isinstance(pair.weight, AdaptivFloatFormat)
+        assert activations.bias is not None and weights.bias is not None
         lsb = (
             activations.bias
             + weights.bias
@@ -96,6 +97,7 @@ def _parameters(
         bias = np.rint(np.ldexp(matmul.bias.astype(np.float64), -lsb)).astype(np.int64)
         exponent = lsb - bias_of_tensor(result, pair.activation)
         return ChannelParameters.of(columns, bias=bias, relu=relu, exponent=exponent)
+    assert isinstance(pair.activation, IntegerFormat)
     scale = np.asarray(activations.scale) * np.asarray(weights.scale)
     bias = np.rint(matmul.bias / scale.reshape(-1)).astype(np.int64)
     multiplier, shift = requantise_parameters(

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import cocotb
+from cocotb.task import Task
 from cocotb.utils import get_sim_time
 
 from .simulate import parameters
@@ -106,7 +107,7 @@ async def replay(dut) -> None:
         for name in (*sources, *sinks):
             Monitor(dut, name)
     begin_ns, begin_s = get_sim_time("ns"), time.process_time()
-    sending: dict[str, cocotb.task.Task] = {}
+    sending: dict[str, Task] = {}
 
     async def send(name: str) -> None:
         if name in recording.after:
@@ -115,7 +116,9 @@ async def replay(dut) -> None:
 
     for name in recording.inputs:
         sending[name] = cocotb.start_soon(send(name))
-    beats = [len(words) for side in (recording.inputs, recording.outputs) for words in side.values()]
+    beats = [
+        len(words) for side in (recording.inputs, recording.outputs) for words in side.values()
+    ]
     limit = 1000 + 20 * max(beats)
     receiving = {
         name: cocotb.start_soon(sinks[name].receive(len(words), timeout_cycles=limit))

@@ -9,7 +9,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, ValueLike
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..config import FormatPair
+from ..config import AdaptivFloatFormat, FormatPair
 from ..formats import AdaptivFloat
 from ..hierarchy import emit_once
 from .adder_tree import AdderTree
@@ -31,32 +31,37 @@ class AdaptivFloatArithmetic(Arithmetic):
 
     def __init__(self, pair: FormatPair, *, lanes: int, levels_per_stage: int):
         super().__init__(pair, lanes=lanes, levels_per_stage=levels_per_stage)
+        if not isinstance(pair.activation, AdaptivFloatFormat) or not isinstance(
+            pair.weight, AdaptivFloatFormat
+        ):
+            raise TypeError(f"AdaptivFloat arithmetic cannot multiply {pair}")
+        self.activation, self.weight = pair.activation, pair.weight
         # the lower digits take two bits each; what is left is 0, 1 or 2
-        self.num_lower = pair.weight.significand_width // 2
+        self.num_lower = self.weight.significand_width // 2
         self.activation_lane = data.StructLayout(
             {
                 "sign": 1,
-                "exponent": pair.activation.exponent_width,
-                "significand": pair.activation.significand_width,
+                "exponent": self.activation.exponent_width,
+                "significand": self.activation.significand_width,
             }
         )
         self.weight_lane = data.StructLayout(
             {
                 "sign": 1,
-                "exponent": pair.weight.exponent_width,
+                "exponent": self.weight.exponent_width,
                 "lower": data.ArrayLayout(2, self.num_lower),
                 "top": data.StructLayout({"one": 1, "two": 1}),
             }
         )
 
     def prepare_activation(self, m: Module, code: ValueLike, name: str) -> Value:
-        activation = AdaptivFloat(self.pair.activation)(code)
+        activation = AdaptivFloat(self.activation)(code)
         return Cat(activation.sign, activation.exponent, activation.significand())
 
     def prepare_weight(self, m: Module, code: ValueLike, name: str) -> Value:
-        weight = AdaptivFloat(self.pair.weight)(code)
+        weight = AdaptivFloat(self.weight)(code)
         lane = Signal(self.weight_lane, name=name)
-        significand = Signal(self.pair.weight.significand_width, name=f"{name}_significand")
+        significand = Signal(self.weight.significand_width, name=f"{name}_significand")
         m.d.comb += significand.eq(weight.significand())
         digits, rest = recode(m, significand, self.num_lower, name)
         m.d.comb += [lane.lower[i].eq(digit) for i, digit in enumerate(digits)]
@@ -94,13 +99,18 @@ class AdaptivFloatProduct(wiring.Component):
     Latency: 2 cycles. Throughput: one product a cycle.
     """
 
+    activation: data.View
+    weight: data.View
+    term: Signal
+    carry: Signal
+
     latency = 2
 
     def __init__(self, arithmetic: AdaptivFloatArithmetic):
-        pair = arithmetic.pair
+        activation, weight = arithmetic.activation, arithmetic.weight
         self._num_lower = arithmetic.num_lower
-        self._product_width = pair.activation.significand_width + pair.weight.significand_width
-        self._max_exponents = (pair.activation.max_exponent, pair.weight.max_exponent)
+        self._product_width = activation.significand_width + weight.significand_width
+        self._max_exponents = (activation.max_exponent, weight.max_exponent)
         self.width = self._product_width + sum(self._max_exponents) + 1
         super().__init__(
             {

@@ -42,6 +42,10 @@ class AdderTree(wiring.Component):
     a cycle. Reset: none needed, no state outlives the latency.
     """
 
+    operands: data.View
+    carries: Signal
+    o: Signal
+
     def __init__(self, *, width: int, operands: int, carries: int = 0, levels_per_stage: int):
         self.key = (width, operands, carries, levels_per_stage)
         self._width = width
@@ -73,7 +77,9 @@ class AdderTree(wiring.Component):
             domain = m.d.sync if is_registered(level) else m.d.comb
             if carries:
                 # {a,1} + {b,c}: the lowest bit makes the carry that enters the adder proper
-                domain += total.eq((Cat(Const(1, 1), a) + Cat(self._late(m, carries, level), b))[1:])
+                domain += total.eq(
+                    (Cat(Const(1, 1), a) + Cat(self._late(m, carries, level), b))[1:]
+                )
             else:
                 domain += total.eq(a + b)
             return total

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-from amaranth.hdl import Module, ShapeLike, Value, ValueLike, signed
+from amaranth.hdl import Module, ShapeLike, Signal, Value, ValueLike, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -42,6 +42,12 @@ class DotProduct(wiring.Component):
     carry : Out, if ``has_carry``
     """
 
+    activations: data.View
+    weights: data.View
+    correction: Signal
+    o: Signal
+    carry: Signal
+
     latency: int
     has_carry = False
 
@@ -64,6 +70,9 @@ class DotProduct(wiring.Component):
         if self.has_carry:
             members["carry"] = Out(1)
         super().__init__(members)
+
+    def elaborate(self, platform) -> Module:
+        raise NotImplementedError
 
 
 class Arithmetic(ABC):

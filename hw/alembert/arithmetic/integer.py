@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""Integer activations × integer or ternary weights: slices of add/subtract lanes and adder trees."""
+"""Integer activations × integer or ternary weights: slices of lanes and adder trees."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ RECIPES = {
 booth: by the Booth pass; alu: that, and every adder a carry chain; dsp: MULT18X18D allowed."""
 
 _FILE = "design.v"
-_ADD_TO_ALU = files(__package__) / "area_map" / "add2alu.v"
+_ADD_TO_ALU = files("alembert.flows") / "area_map" / "add2alu.v"
 
 _SPLIT = """\
 read_verilog -sv {file}

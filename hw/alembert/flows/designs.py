@@ -147,5 +147,5 @@ def format_pair(slug: str) -> FormatPair:
         activation, weight = (IntegerFormat(width=width) for width in widths)
         return FormatPair(activation=activation, weight=weight)
     raise ValueError(
-        "VMAC format must be adaptivfloat<n>_<e>, int8, int8_int4 or ternary, " f"not {slug!r}"
+        f"VMAC format must be adaptivfloat<n>_<e>, int8, int8_int4 or ternary, not {slug!r}"
     )

@@ -179,7 +179,9 @@ def run_cocotb(
                     log_file=log_file,
                 )
             except (SystemExit, RuntimeError) as error:
-                raise SimulationError(_with_log(f"{top} under {simulator}: {error}", log_file)) from error
+                raise SimulationError(
+                    _with_log(f"{top} under {simulator}: {error}", log_file)
+                ) from error
     _check_results(results, f"{top} under {simulator}", log_file)
 
 
@@ -224,7 +226,9 @@ def _check_results(results: Path, what: str, log: Path | None) -> None:
     if not results.exists():
         raise SimulationError(_with_log(f"{what}: the simulation ended without results", log))
     cases = list(ElementTree.parse(results).getroot().iter("testcase"))
-    failed = [c.get("name") for c in cases if c.find("failure") is not None or c.find("error") is not None]
+    failed = [
+        c.get("name") for c in cases if c.find("failure") is not None or c.find("error") is not None
+    ]
     if failed:
         raise SimulationError(_with_log(f"{what}: failed {', '.join(map(str, failed))}", log))
     if not cases:

@@ -96,5 +96,3 @@ def overflow(value: Value, width: int, mode: Overflow) -> Value:
     fits = value[width - 1 :].all() | ~value[width - 1 :].any()
     limit = Cat((~sign).replicate(width - 1), sign)
     return Mux(fits, value[:width], limit).as_signed()
-
-

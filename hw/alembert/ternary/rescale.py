@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -117,7 +117,9 @@ class _Lane(wiring.Component):
                 product.eq(self.i * self.i_scale),
                 right.eq(self.i_right),
                 saturate[0].eq(self.i_overflow),
-                shifted.eq(jamming_shift_right(m, Cat(Const(0, 2), product), right, name="product")),
+                shifted.eq(
+                    jamming_shift_right(m, Cat(Const(0, 2), product), right, name="product")
+                ),
                 saturate[1].eq(saturate[0]),
                 self.o.eq(Mux(saturate[1] & ~zero, limit, fits)),
             ]

@@ -62,6 +62,12 @@ class Accumulator(wiring.Component):
     least ``min_distance`` cycles apart. Reset: a first term starts a sum, whatever was there.
     """
 
+    i: Signal
+    carry: Signal
+    control: data.View
+    o: Signal
+    o_control: data.View
+
     def __init__(self, *, width: int, term_width: int, rows: int, has_carry: bool):
         self._width = width
         self._rows = rows
@@ -104,9 +110,7 @@ class Accumulator(wiring.Component):
                 m.d.sync += running.eq(0)  # a synchronous reset: no gate in the adder's path
             return m
 
-        m.submodules.memory = memory = Memory(
-            shape=signed(self._width), depth=self._rows, init=[]
-        )
+        m.submodules.memory = memory = Memory(shape=signed(self._width), depth=self._rows, init=[])
         read, write = memory.read_port(), memory.write_port()
         looked_up = Signal.like(self.control)
         meeting = Signal.like(self.control)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from amaranth.hdl import Module, Signal
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..config import VmacArrayConfig
@@ -46,6 +46,16 @@ class VmacArray(wiring.Component):
 
     Latency: ``latency`` cycles. Throughput: V · C multiplications a cycle.
     """
+
+    i: data.View
+    control: data.View
+    weights: data.View
+    load_weights: Signal
+    parameters: data.View
+    load_parameters: Signal
+    parameters_taken: Signal
+    o: data.View
+    o_valid: Signal
 
     def __init__(self, config: VmacArrayConfig):
         self.config = config

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from amaranth.hdl import Const, Module, Mux, Signal, Value
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..arithmetic import Arithmetic
@@ -51,6 +51,17 @@ class Issuer(wiring.Component):
 
     Latency: 1 cycle. Throughput: a vector a cycle.
     """
+
+    tile: stream.Interface
+    activations: stream.Interface
+    weights_full: Signal
+    parameters_full: Signal
+    has_room: Signal
+    reserve: Signal
+    weights_taken: Signal
+    parameters_taken: Signal
+    vector: data.View
+    control: data.View
 
     def __init__(self, config: VmacArrayConfig, arithmetic: Arithmetic, *, min_distance: int):
         self._config = config

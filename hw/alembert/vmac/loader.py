@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from amaranth.hdl import Module, ShapeLike, Signal
-from amaranth.lib import stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..config import VmacArrayConfig
@@ -39,6 +39,13 @@ class ShadowLoader(wiring.Component):
     element that takes its shadow over c cycles after the first is written c cycles after it too,
     at the earliest: a load never overtakes.
     """
+
+    tile: stream.Interface
+    i: stream.Interface
+    load: Signal
+    o: data.View
+    full: Signal
+    release: Signal
 
     def __init__(self, config: VmacArrayConfig, payload: ShapeLike):
         self._config = config

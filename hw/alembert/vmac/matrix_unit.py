@@ -62,6 +62,14 @@ class MatrixUnit(wiring.Component):
     without effect and named in ``fault``.
     """
 
+    command: stream.Interface
+    weights: stream.Interface
+    activations: stream.Interface
+    channels: stream.Interface
+    results: stream.Interface
+    fault: Signal
+    busy: Signal
+
     def __init__(self, config: VmacArrayConfig):
         self.config = config
         self._array = VmacArray(config)

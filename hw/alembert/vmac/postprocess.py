@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..adaptivfloat.encoder import Encoder
-from ..config import Overflow, Rounding, VmacArrayConfig
+from ..config import AdaptivFloatFormat, Overflow, Rounding, VmacArrayConfig
 from ..formats import jamming_shift_right, overflow, rounding_shift_right, shape_of
 from .accumulator import AccumulateControl
 from .layouts import ChannelParameters
@@ -37,6 +37,11 @@ class Requantiser(wiring.Component):
     Latency: 4 cycles, free-running. Throughput: one value a cycle. Source: the integer-only
     requantisation of Jacob et al., arXiv 1712.05877, with ties to even.
     """
+
+    value: Signal
+    multiplier: Signal
+    shift: Signal
+    o: data.View
 
     latency = 4
 
@@ -108,12 +113,21 @@ class ChannelPostprocessor(wiring.Component):
     Latency: ``latency`` cycles, free-running. Throughput: one result a cycle.
     """
 
+    sum: Signal
+    control: data.View
+    parameters: data.View
+    load: Signal
+    o: data.View
+    valid: Signal
+    end: Signal
+
     def __init__(self, config: VmacArrayConfig):
         self._config = config
-        self._code = shape_of(config.vmac.pair.activation)
-        if config.encodes_adaptivfloat:
+        fmt = config.vmac.pair.activation
+        self._code = shape_of(fmt)
+        if isinstance(fmt, AdaptivFloatFormat):
             self._last = Encoder(
-                config.vmac.pair.activation,
+                fmt,
                 width=config.vmac.accumulator_width + 1,
                 exponent_width=config.EXPONENT_WIDTH,
             )

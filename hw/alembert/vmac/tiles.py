@@ -35,6 +35,9 @@ class TileWalker(wiring.Component):
     Latency: 1 cycle. Throughput: a tile a cycle, no gap between commands.
     """
 
+    command: stream.Interface
+    tile: stream.Interface
+
     def __init__(self, config: VmacArrayConfig, *, whole_depth: bool = False):
         self._config = config
         self._whole_depth = whole_depth
@@ -73,7 +76,10 @@ class TileWalker(wiring.Component):
         with m.If(self.tile.valid & self.tile.ready):
             m.d.sync += left.depth.eq(left.depth - lanes)
             with m.If(last_depth):
-                m.d.sync += [left.depth.eq(command.depth), left.columns.eq(left.columns - config.vmacs)]
+                m.d.sync += [
+                    left.depth.eq(command.depth),
+                    left.columns.eq(left.columns - config.vmacs),
+                ]
                 with m.If(last_column):
                     m.d.sync += [
                         left.columns.eq(command.columns),
@@ -82,5 +88,9 @@ class TileWalker(wiring.Component):
                     with m.If(last_row):
                         m.d.sync += busy.eq(0)
         with m.If(self.command.valid & self.command.ready):
-            m.d.sync += [busy.eq(1), command.eq(self.command.payload), left.eq(self.command.payload)]
+            m.d.sync += [
+                busy.eq(1),
+                command.eq(self.command.payload),
+                left.eq(self.command.payload),
+            ]
         return m

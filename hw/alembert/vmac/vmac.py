@@ -71,6 +71,17 @@ class Vmac(wiring.Component):
     Latency: ``latency`` cycles. Throughput: a vector (V multiplications) a cycle.
     """
 
+    i: data.View
+    o: data.View
+    i_control: data.View
+    o_control: data.View
+    weights: data.View
+    load: Signal
+    correction: Signal
+    load_correction: Signal
+    sum: Signal
+    sum_control: data.View
+
     def __init__(self, config: VmacConfig):
         self.config = config
         self.arithmetic = arithmetic_for(
