@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """Exact dot products, one plug a pair of formats: the array is the same for all of them."""
 
 from ..config import AdaptivFloatFormat, FormatPair

@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """What a preset consists of: its designs, each a component and the configuration behind it."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """The matrix unit: commands, weights, activations in; matrix products out, of any M, K and N."""
 
 from __future__ import annotations
