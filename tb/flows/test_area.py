@@ -119,17 +119,17 @@ def test_a_measurement_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(area, "run_yosys", _must_not_run)
     assert measure_area(text, "top", tmp_path) == first
     # another text, another option, other recipes, another version: other questions
-    again = {"match": r"^asked again$"}
-    with pytest.raises(FlowError, **again):
+    again = r"^asked again$"
+    with pytest.raises(FlowError, match=again):
         measure_area(text.replace("&", "|"), "top", tmp_path)
-    with pytest.raises(FlowError, **again):
+    with pytest.raises(FlowError, match=again):
         measure_area(text, "top", tmp_path, dsp=True)
-    with pytest.raises(FlowError, **again):
+    with pytest.raises(FlowError, match=again):
         measure_area(text, "top", tmp_path, flatten=False)
-    with monkeypatch.context() as context, pytest.raises(FlowError, **again):
+    with monkeypatch.context() as context, pytest.raises(FlowError, match=again):
         context.setattr(area, "RECIPES", {"nodsp": ("", "-nodsp -abc2")})
         measure_area(text, "top", tmp_path)
-    with monkeypatch.context() as context, pytest.raises(FlowError, **again):
+    with monkeypatch.context() as context, pytest.raises(FlowError, match=again):
         context.setattr(area, "yosys_version", lambda: "0.0")
         measure_area(text, "top", tmp_path)
     assert measure_area(text, "top", tmp_path) == first

@@ -17,8 +17,7 @@ from alembert.flows import area as area_flow
 from alembert.flows import designs as designs_flow
 from alembert.flows.area_report import AreaReport, CellCounts
 from alembert.flows.designs import VMAC_FORMATS
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 NO_PRESET = "error: preset must be one of tiny, edge16, edge16_int8, edge16_ternary, not 'edge'"
 NO_FORMAT = "error: VMAC format must be adaptivfloat<n>_<e>, int8, int8_int4 or ternary, not 'fp8'"
