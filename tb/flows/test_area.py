@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from pathlib import Path
 from typing import NoReturn
 
@@ -158,6 +159,24 @@ def test_a_failing_script_ends_with_its_log(tmp_path: Path) -> None:
     )
     assert (tmp_path / "step.ys").read_text("utf-8") == "log first\nno_such_command\n"
     assert lines[-1] in (tmp_path / "step.log").read_text("utf-8")
+
+
+def test_yosys_is_compiled_before_it_is_shared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once a process, whatever runs after it."""
+    ran: list[str] = []
+
+    def run(command: list[str], **_keywords) -> subprocess.CompletedProcess[str]:
+        ran.append(command[-1])
+        return subprocess.CompletedProcess(command, 0, stdout="")
+
+    monkeypatch.setattr(yosys.subprocess, "run", run)
+    yosys._compile_once.cache_clear()
+    for name in ("one", "two"):
+        run_yosys("", tmp_path, name=name)
+    yosys._compile_once.cache_clear()  # nothing was compiled here
+    assert ran == ["-V", "one.ys", "two.ys"]
 
 
 def test_without_yosys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib.metadata
 import importlib.util
+import os
 import subprocess
 import sys
+import tempfile
+from functools import cache
 from pathlib import Path
 
 from .errors import FlowError, tail
@@ -34,6 +38,20 @@ def yosys_version() -> str:
     return importlib.metadata.version(_PACKAGE)
 
 
+@cache
+def _compile_once() -> None:
+    """Have Yosys compiled for this machine before anyone runs it.
+
+    Its first run on a machine compiles the WebAssembly, a minute's work, and keeps the result.
+    Without the lock, parallel processes all do so, and may read what another is still writing.
+    """
+    lock = Path(tempfile.gettempdir()) / f"alembert-yosys-{os.getuid()}.lock"
+    with lock.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        command = [sys.executable, "-c", _ENTRY, "-V"]
+        subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+
+
 def run_yosys(script: str, work_dir: Path, *, name: str) -> None:
     """Run a script in ``work_dir``; it stays there as ``name``.ys, its log as ``name``.log.
 
@@ -53,6 +71,7 @@ def run_yosys(script: str, work_dir: Path, *, name: str) -> None:
         Yosys is missing, or it failed.
     """
     require_yosys()
+    _compile_once()
     (work_dir / f"{name}.ys").write_text(script, encoding="utf-8")
     # -q: without it the WebAssembly build loses its output once ABC has run
     command = [sys.executable, "-c", _ENTRY, "-q", f"{name}.ys"]
