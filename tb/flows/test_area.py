@@ -136,6 +136,25 @@ def test_a_measurement_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert measure_area(text, "top", tmp_path) == first
 
 
+def test_a_recipe_that_trips_over_names_is_mapped_without_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[str] = []
+
+    def run(script: str, work_dir: Path, *, name: str) -> None:
+        if name == "nodsp":
+            tried.append(script)
+            if len(tried) == 1:
+                raise FlowError("Assert `wire' failed")
+        run_yosys(script, work_dir, name=name)
+
+    text = "module top(input a, input b, output y);\n  assign y = a ^ b;\nendmodule\n"
+    expected = measure_area(text, "top", tmp_path / "known")
+    monkeypatch.setattr(area, "run_yosys", run)
+    assert measure_area(text, "top", tmp_path / "anew") == expected
+    assert ["rename -hide w:*[*]" in script for script in tried] == [False, True]
+
+
 def test_a_failed_measurement_is_not_kept(tmp_path: Path) -> None:
     text = "module top(input a, output y);\n  absent part(.a(a), .y(y));\nendmodule\n"
     with pytest.raises(FlowError) as caught:
