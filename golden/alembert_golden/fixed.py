@@ -6,7 +6,7 @@ import numpy as np
 from alembert.config import Overflow, Rounding
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["overflow", "rounding_shift_right"]
+__all__ = ["narrowing_shift_right", "overflow", "rounding_shift_right"]
 
 
 def rounding_shift_right(
@@ -46,6 +46,32 @@ def rounding_shift_right(
             return floor + (above | (tie & (value >= 0)))
         case Rounding.HALF_EVEN:
             return floor + (above | (tie & (floor & 1 == 1)))
+
+
+def narrowing_shift_right(
+    value: ArrayLike, shift: ArrayLike, width: int
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """⌊value / 2^shift⌋ with its lowest bit set if anything fell out, and whether it is too wide.
+
+    Parameters
+    ----------
+    value : array of int64
+        Any shape; |value| < 2^62.
+    shift : array of int
+        0…62, broadcast against ``value``.
+    width : int
+        Signed bits the result should fit.
+
+    Raises
+    ------
+    ValueError
+        A shift lies outside 0…62, or the width outside 1…63.
+    """
+    value = np.asarray(value, dtype=np.int64)
+    shift = np.asarray(shift, dtype=np.int64)
+    floor = rounding_shift_right(value, shift, Rounding.FLOOR)
+    jammed = floor | (value != floor << shift)
+    return jammed, overflow(jammed, width, Overflow.SATURATE) != jammed
 
 
 def overflow(value: ArrayLike, width: int, mode: Overflow) -> NDArray[np.int64]:

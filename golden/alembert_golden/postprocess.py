@@ -8,14 +8,12 @@ import numpy as np
 from alembert.config import (
     AdaptivFloatFormat,
     IntegerFormat,
-    Overflow,
-    Rounding,
     VmacArrayConfig,
 )
 from numpy.typing import ArrayLike, NDArray
 
 from .adaptivfloat import encode_fixed
-from .fixed import overflow, rounding_shift_right
+from .scaler import scale
 
 __all__ = ["ChannelParameters", "postprocess"]
 
@@ -33,7 +31,7 @@ class ChannelParameters:
     multiplier : array of int64, [N]
         INT8 results: unsigned 32 bits.
     shift : array of int64, [N]
-        INT8 results: 0…62.
+        INT8 results: 0…63.
     exponent : array of int64, [N]
         AdaptivFloat results: b_a + b_w − m_a − m_w − b_out, signed 10 bits.
     """
@@ -81,7 +79,7 @@ class ChannelParameters:
         for name, values, low, high in (
             ("bias", self.bias, -half, half - 1),
             ("multiplier", self.multiplier, 0, (1 << config.MULTIPLIER_WIDTH) - 1),
-            ("shift", self.shift, 0, 62),
+            ("shift", self.shift, 0, (1 << config.SHIFT_WIDTH) - 1),
             ("exponent", self.exponent, -exponent_half, exponent_half - 1),
         ):
             if values.size and (values.min() < low or values.max() > high):
@@ -108,7 +106,4 @@ def postprocess(
     if isinstance(fmt, AdaptivFloatFormat):
         return encode_fixed(total, parameters.exponent, fmt)
     assert isinstance(fmt, IntegerFormat)
-    scaled = rounding_shift_right(
-        total * parameters.multiplier, parameters.shift, Rounding.HALF_EVEN
-    )
-    return overflow(scaled, fmt.width, Overflow.SATURATE)
+    return scale(total, parameters.multiplier, parameters.shift, fmt.width)

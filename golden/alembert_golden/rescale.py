@@ -13,6 +13,7 @@ from alembert.config.ternary import RescaleConfig
 from numpy.typing import ArrayLike, NDArray
 
 from .fixed import overflow, rounding_shift_right
+from .scaler import scale
 
 __all__ = ["rescale", "rescale_parameters", "token_scale"]
 
@@ -41,9 +42,9 @@ def rescale_parameters(
         "activation lsb": activation_lsb,
         "output lsb": out_lsb,
     }
-    for name, scale in scales.items():
-        if not 0.0 < scale < np.inf:
-            raise ValueError(f"{name} must be positive and finite, not {scale}")
+    for name, value in scales.items():
+        if not 0.0 < value < np.inf:
+            raise ValueError(f"{name} must be positive and finite, not {value}")
     ratio = Fraction(float(weight_scale)) * Fraction(float(activation_lsb)) / 127
     ratio /= Fraction(float(out_lsb))
     largest = (1 << config.MULTIPLIER_WIDTH) - 1
@@ -105,10 +106,9 @@ def rescale(
         One a token.
     """
     accumulators = np.asarray(accumulators, dtype=np.int64)
-    scale, right = token_scale(token_max, multiplier, shift, config)
-    scale, right = scale[..., np.newaxis], right[..., np.newaxis]
-    # |product| < 2^57, so a shift by 63 gives 0 as one by 62 does
-    rounded = rounding_shift_right(accumulators * scale, np.clip(right, 0, 62), Rounding.HALF_EVEN)
-    limit = np.int64(1) << np.int64(config.out_width)  # any value outside the range
-    rounded = np.where(right < 0, np.sign(accumulators) * limit, rounded)
-    return overflow(rounded, config.out_width, Overflow.SATURATE)
+    factor, right = token_scale(token_max, multiplier, shift, config)
+    factor, right = factor[..., np.newaxis], right[..., np.newaxis]
+    scaled = scale(accumulators, factor, np.maximum(right, 0), config.out_width)
+    beyond = np.sign(accumulators) << np.int64(config.out_width)
+    limit = overflow(beyond, config.out_width, Overflow.SATURATE)
+    return np.where(right < 0, limit, scaled)

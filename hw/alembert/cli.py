@@ -139,16 +139,27 @@ def area(
             help="One VMAC, flat: adaptivfloat<n>_<e>, int8, int8_int4, ternary, or all.",
         ),
     ] = None,
-    lanes: Annotated[int, typer.Option(help="With --vmac: multiplications a cycle.")] = 16,
+    lanes: Annotated[
+        int | None, typer.Option(help="With --vmac: multiplications a cycle. [default: 16]")
+    ] = None,
     rows: Annotated[
-        int, typer.Option(help="With --vmac: accumulator rows; 1 is a register, more a memory.")
-    ] = 1,
-    max_depth: Annotated[int, typer.Option(help="With --vmac: the largest K.")] = 4096,
+        int | None,
+        typer.Option(
+            help="With --vmac: accumulator rows; 1 is a register, more a memory. [default: 1]"
+        ),
+    ] = None,
+    max_depth: Annotated[
+        int | None, typer.Option(help="With --vmac: the largest K. [default: 4096]")
+    ] = None,
     levels_per_stage: Annotated[
-        int, typer.Option(help="With --vmac: adder levels between pipeline registers.")
-    ] = 2,
+        int | None,
+        typer.Option(help="With --vmac: adder levels between pipeline registers. [default: 2]"),
+    ] = None,
     flat: Annotated[
         bool, typer.Option("--flat", help="With --preset: one netlist a design; takes minutes.")
+    ] = False,
+    dsp: Annotated[
+        bool, typer.Option("--dsp", help="Map a fourth time too, with hard multipliers allowed.")
     ] = False,
     work_dir: Annotated[
         Path, typer.Option(help="Where measurements are kept; asked again, they are not repeated.")
@@ -169,18 +180,20 @@ def area(
 
     if name is not None and vmac is not None:
         _fail("--preset and --vmac exclude each other", _USER_ERROR)
+    given = {
+        "lanes": lanes,
+        "rows": rows,
+        "max_depth": max_depth,
+        "levels_per_stage": levels_per_stage,
+    }
+    size = {field: value for field, value in given.items() if value is not None}
+    if vmac is None and size:
+        options = ", ".join(f"--{field.replace('_', '-')}" for field in size)
+        _fail(f"{options} must come with --vmac; a preset has its own sizes", _USER_ERROR)
     if vmac is not None:
         try:
             parts = [
-                vmac_design(
-                    VmacConfig(
-                        pair=format_pair(slug),
-                        lanes=lanes,
-                        rows=rows,
-                        max_depth=max_depth,
-                        levels_per_stage=levels_per_stage,
-                    )
-                )
+                vmac_design(VmacConfig(pair=format_pair(slug), **{"rows": 1, **size}))
                 for slug in (VMAC_FORMATS if vmac == "all" else (vmac,))
             ]
         except ValueError as error:
@@ -196,7 +209,8 @@ def area(
             task = progress.add_task("area", total=len(parts))
             for part in parts:
                 progress.update(task, description=part.name)
-                report = measure_area(part.verilog(), part.name, work_dir, flatten=flatten)
+                text = part.verilog()
+                report = measure_area(text, part.name, work_dir, flatten=flatten, dsp=dsp)
                 rows_of_table.append((part.name, part.macs, report))
                 progress.advance(task)
     except FlowError as error:

@@ -52,7 +52,7 @@ class Job:
 
 JOBS = (
     *(
-        Job(f"VMAC array, {title}", name, "vmac_array", workload)
+        Job(f"{title} array", name, "vmac_array", workload)
         for title, name in (
             ("AdaptivFloat<8,3>", "edge16"),
             ("INT8", "edge16_int8"),
@@ -62,7 +62,7 @@ JOBS = (
     ),
     Job("AdaptivFloat quantiser", "edge16", "adaptivfloat_quantiser"),
     Job("ternary weight memory", "edge16_ternary", "ternary_weight_memory"),
-    Job("INT8 activation quantiser", "edge16_ternary", "activation_quantiser"),
+    Job("activation quantiser", "edge16_ternary", "activation_quantiser"),
     Job("ternary rescaler", "edge16_ternary", "rescale"),
     Job("entropy early exit", "edge16", "early_exit"),
 )

@@ -10,6 +10,7 @@ from alembert.flows.area_report import AreaReport
 from alembert.flows.errors import FlowError
 from alembert.flows.simulation import SimulationError
 from alembert_compiler.packages import PackageError
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -22,7 +23,7 @@ __all__ = ["main"]
 
 def main() -> int:
     """Everything; the exit code."""
-    console = Console(width=max(Console().width, 150))
+    console = Console(width=max(Console().width, 145))
     try:
         rows, areas = _work(console)
     except (SimulationError, FlowError, PackageError, OSError) as error:
@@ -68,7 +69,8 @@ def _work(console: Console) -> tuple[list[Row], dict[tuple[str, str], AreaReport
 
 
 def _table(rows: list[Row], areas: dict[tuple[str, str], AreaReport]) -> Table:
-    table = Table(title="Real ALBERT tensors through RTL (area: yosys, ECP5 without DSP blocks)")
+    title = "Real ALBERT tensors through RTL (area: yosys, ECP5 without DSP blocks)"
+    table = Table(title=title, title_style="bold", box=box.SIMPLE_HEAD, collapse_padding=True)
     table.add_column("datapath")
     table.add_column("tensors")
     for name in ("checked", "cycles", "util. %", "cells", "LUT4", "FF", "DSP", "transistors"):

@@ -9,15 +9,13 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from alembert.config import VmacArrayConfig, VmacConfig
+from alembert.config import VmacConfig, preset
 from alembert.flows import area, yosys
 from alembert.flows.area import RECIPES, measure_area
 from alembert.flows.area_report import AreaReport, CellCounts, area_table
-from alembert.flows.designs import format_pair, vmac_design
+from alembert.flows.designs import designs, format_pair, vmac_design
 from alembert.flows.errors import FlowError
-from alembert.flows.verilog import generate_verilog
 from alembert.flows.yosys import run_yosys
-from alembert.vmac.postprocess import Requantiser
 from rich.console import Console
 
 TERNARY = vmac_design(VmacConfig(pair=format_pair("ternary"), lanes=4))
@@ -57,14 +55,18 @@ def _select(verilog: str, top: str, selection: str, directory: Path) -> None:
     run_yosys(_NO_MULTIPLIER.format(top=top, selection=selection), directory, name="select")
 
 
+@pytest.mark.parametrize("name", ["vmac_array", "vmac_array_attention"])
+def test_the_arrays_have_no_multiplier(name: str, tmp_path: Path) -> None:
+    """Ternary or INT8, requantisers included: nor anything that could become one."""
+    (design,) = (d for d in designs(preset("edge16_ternary")) if d.name == name)
+    _select(design.verilog(), design.name, "-assert-none", tmp_path)
+
+
 def test_ternary_vmac_has_no_multiplier(tmp_path: Path) -> None:
-    """Nor anything that could become one; the requantiser after an INT8 array has."""
-    array = VmacArrayConfig(vmac=VmacConfig(pair=format_pair("int8"), lanes=4), vmacs=1)
-    multiplying = generate_verilog(Requantiser(array), name="control")
     _select(TERNARY.verilog(), TERNARY.name, "-assert-none", tmp_path)
-    _select(multiplying, "control", "-assert-any", tmp_path)
+    _select(PRODUCT, "product", "-assert-any", tmp_path)
     with pytest.raises(FlowError, match=r"^yosys failed in select \(exit code 1\):\n"):
-        _select(multiplying, "control", "-assert-none", tmp_path)
+        _select(PRODUCT, "product", "-assert-none", tmp_path)
 
 
 def _is_consistent(report: AreaReport, recipes: list[str]) -> None:
@@ -105,6 +107,35 @@ def test_hierarchical_leaves_modules_whole(tmp_path: Path) -> None:
     assert split.best.flip_flops == 3 * 5 + 7
     assert flat.best.flip_flops == 3 * 5 + 7 - 1  # a + 0 has no carry
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".json", ".json"]
+
+
+# A memory of 16 × 8 bits, and one of 4 × 3 bits that nothing writes, which is logic.
+MEMORIES = """\
+module memories(input clk, input we, input [3:0] a, input [7:0] d,
+    output reg [7:0] q, output reg [2:0] r);
+  reg [7:0] rows [0:15];
+  reg [2:0] constants [0:3];
+  initial begin
+    constants[0] = 5; constants[1] = 3; constants[2] = 6; constants[3] = 0;
+  end
+  always @(posedge clk) begin
+    if (we) rows[a] <= d;
+    q <= rows[a];
+    r <= constants[a[1:0]];
+  end
+endmodule
+"""
+
+
+def test_memories_count_by_their_bits(tmp_path: Path) -> None:
+    report = measure_area(MEMORIES, "memories", tmp_path)
+    _is_consistent(report, ["nodsp", "booth", "alu"])
+    assert report.memory_bits == 16 * 8
+    # the rest is the table's logic and its three flip-flops
+    table = MEMORIES.replace("if (we) rows[a] <= d;", "").replace("q <= rows[a];", "q <= 0;")
+    rest = measure_area(table, "memories", tmp_path)
+    assert (rest.memory_bits, rest.best.flip_flops) == (0, 3)
+    assert report.transistors == rest.transistors + 6 * 16 * 8
 
 
 def _must_not_run(*_args, **_keywords) -> NoReturn:
@@ -222,6 +253,7 @@ REPORT = AreaReport(
         "dsp": _cells(lut4=10, mult18=4, cells=14),
     },
     transistors=12345,
+    memory_bits=64,
     lower_bound=True,
 )
 
@@ -235,7 +267,7 @@ def test_best_recipe_and_arithmetic_of_reports() -> None:
     assert total.hierarchical
     assert total.lut == 4 * REPORT.lut
     assert total.best.flip_flops == 28
-    assert total.transistors == 4 * 12345
+    assert (total.transistors, total.memory_bits) == (4 * 12345, 4 * 64)
 
 
 def test_table_of_reports() -> None:
@@ -243,7 +275,7 @@ def test_table_of_reports() -> None:
     with console.capture() as captured:
         console.print(area_table([("x", 8, REPORT), ("y", 0, REPORT)], title="Area"))
     rows = [re.split(r"\s*│\s*", line)[1:-1] for line in captured.get().splitlines() if "│" in line]
-    cells = ["719", "840", "7", "2", "10", "4", "≥ 12,345"]
+    cells = ["719", "840", "7", "2", "10", "4", "64", "≥ 12,345"]
     assert rows == [
         ["x", "flat", "booth", *cells, "8", "105.0", "≥ 1,543"],
         ["y", "flat", "booth", *cells, "–", "–", "–"],

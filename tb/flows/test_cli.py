@@ -6,6 +6,7 @@ import importlib.util
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -198,18 +199,21 @@ def test_area_below_a_file(tmp_path: Path) -> None:
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, bool]]:
-    """What ``alembert area`` asks to be measured: top, folder, flat; 16 LUT4 each."""
+    """What ``alembert area`` asks to be measured: top, folder, flat; 16 LUT4 each, or one DSP."""
     calls: list[tuple[str, str, bool]] = []
     cells = CellCounts(lut4=16, ccu2c=0, dpr16=0, flip_flops=0, mult18=0, bram=0, cells=16)
 
-    def measure(verilog: str, top: str, work_dir: Path, *, flatten: bool) -> AreaReport:
+    hard = replace(cells, lut4=0, mult18=1, cells=1)
+
+    def measure(verilog: str, top: str, work_dir: Path, *, flatten: bool, dsp: bool) -> AreaReport:
         assert f"module {top}(" in verilog
         calls.append((top, str(work_dir), flatten))
         return AreaReport(
             top=top,
             hierarchical=not flatten,
-            recipes={"nodsp": cells},
+            recipes={"nodsp": cells, **({"dsp": hard} if dsp else {})},
             transistors=96,
+            memory_bits=0,
             lower_bound=False,
         )
 
@@ -233,3 +237,25 @@ def test_area_of_a_preset(asked: list[tuple[str, str, bool]], flat: bool) -> Non
     assert result.exit_code == 0
     names = ["vmac_array", "adaptivfloat_quantiser", "early_exit"]
     assert asked == [(name, "build/area", flat) for name in names]
+
+
+def test_area_with_hard_multipliers(asked: list[tuple[str, str, bool]]) -> None:
+    result = _run("area", "--vmac", "int8", "--dsp")
+    assert result.exit_code == 0
+    assert [top for top, _, _ in asked] == ["vmac16_int8"]
+    (line,) = [line for line in result.stdout.splitlines() if line.startswith("│")]
+    cells = [cell.strip() for cell in line.split("│")[1:-1]]
+    # LUT without and with hard multipliers, and how many of those
+    assert (cells[4], *cells[7:9]) == ("16", "0", "1")
+
+
+def test_sizes_belong_to_a_vmac(asked: list[tuple[str, str, bool]]) -> None:
+    for arguments, named in (
+        (["--lanes", "8"], "--lanes"),
+        (["--preset", "tiny", "--max-depth", "64", "--rows", "2"], "--rows, --max-depth"),
+    ):
+        result = _run("area", *arguments)
+        assert result.exit_code == 2
+        message = f"error: {named} must come with --vmac; a preset has its own sizes"
+        assert _last_line(result) == message
+    assert not asked

@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from alembert.config import Overflow, Rounding
-from alembert.formats import overflow, rounding_shift_right
+from alembert.formats import narrowing_shift_right, overflow, rounding_shift_right
 from alembert_golden import fixed
 from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import wiring
@@ -57,6 +57,18 @@ def test_golden_overflow() -> None:
         fixed.overflow(values, 0, Overflow.WRAP)
 
 
+def test_golden_narrowing_shift() -> None:
+    """The window is exact but for its lowest bit, which tells of anything below."""
+    values = np.arange(-300, 300)
+    for shift in range(12):
+        window, is_spilled = fixed.narrowing_shift_right(values, shift, 5)
+        for value, got, spilled in zip(values, window, is_spilled):
+            exact = Fraction(int(value), 1 << shift)
+            floor = math.floor(exact)
+            assert got == (floor if exact == floor else floor | 1)
+            assert spilled == (not -16 <= floor < 16)
+
+
 class Probe(wiring.Component):
     """The two functions behind ports."""
 
@@ -98,4 +110,48 @@ def test_rtl_equals_golden(simulator: str, rounding: Rounding, mode: Overflow) -
         out_width=out_width,
         rounding=rounding.value,
         overflow=mode.value,
+    )
+
+
+class NarrowProbe(wiring.Component):
+    """narrowing_shift_right behind ports."""
+
+    value: Signal
+    shift: Signal
+    o: Signal
+    spilled: Signal
+
+    def __init__(self, width: int, shift_width: int, out: int):
+        super().__init__(
+            {
+                "value": In(signed(width)),
+                "shift": In(shift_width),
+                "o": Out(signed(out)),
+                "spilled": Out(1),
+            }
+        )
+
+    def elaborate(self, platform) -> Module:
+        m = Module()
+        window, spilled = narrowing_shift_right(
+            m, self.value, self.shift, len(self.o), name="probe"
+        )
+        m.d.comb += [self.o.eq(window), self.spilled.eq(spilled)]
+        return m
+
+
+@pytest.mark.parametrize(
+    ("width", "shift_width", "out_width"), [(8, 3, 4), (9, 4, 3), (5, 3, 8), (6, 2, 5)]
+)
+def test_narrowing_rtl_equals_golden(
+    simulator: str, width: int, shift_width: int, out_width: int
+) -> None:
+    simulate(
+        NarrowProbe(width, shift_width, out_width),
+        simulator=simulator,
+        module="formats.bench_narrowing",
+        top="narrowing_probe",
+        width=width,
+        shift_width=shift_width,
+        out_width=out_width,
     )

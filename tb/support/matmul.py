@@ -94,7 +94,7 @@ def random_product(
         bias=bias,
         relu=rng.random(columns) < 0.3,
         multiplier=rng.integers(0, 1 << 32, columns),
-        shift=np.clip(rng.integers(size + 22, size + 30, columns), 0, 62),
+        shift=np.clip(rng.integers(size + 22, size + 30, columns), 0, 63),
         exponent=rng.integers(-size - 4, 8 - size, columns),
     )
     kind = "corners" if corners else "random"

@@ -101,7 +101,7 @@ def _parameters(
     scale = np.asarray(activations.scale) * np.asarray(weights.scale)
     bias = np.rint(matmul.bias / scale.reshape(-1)).astype(np.int64)
     multiplier, shift = requantise_parameters(
-        scale.reshape(-1) / absmax_scale(result, pair.activation), max_shift=62
+        scale.reshape(-1) / absmax_scale(result, pair.activation)
     )
     return ChannelParameters.of(
         columns, bias=bias, relu=relu, multiplier=multiplier.astype(np.int64), shift=shift

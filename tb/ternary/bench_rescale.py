@@ -15,6 +15,7 @@ from support.simulate import parameters
 from support.streams import PATTERNS, Monitor, Sink, Source, pack, start
 
 CONFIG = RescaleConfig(**parameters())
+LATENCY = Rescale(CONFIG).latency
 V, A = CONFIG.lanes, CONFIG.accumulator_width
 HALF = 1 << (A - 1)
 
@@ -77,7 +78,7 @@ async def check(
     for beat, one in zip(beats, got):
         other = beat.expected(multiplier, shift)
         assert one == other, f"{beat} · {multiplier} >> {shift}: {one:#x}, not {other:#x}"
-    await Sink(dut, "o").expect_silence(Rescale.latency + 2)
+    await Sink(dut, "o").expect_silence(LATENCY + 2)
     fault = any(overflows(b, multiplier, shift) for b in beats)
     assert dut.o_fault.value == (RescaleFault.SCALE_RANGE if fault else RescaleFault.NONE)
     dut.i_clear.value = 1
@@ -176,7 +177,7 @@ async def latency_throughput_fault_and_reset(dut) -> None:
         if dut.o__valid.value:
             out.append(cycle)
             assert int(dut.o__payload.value) == expected[len(out) - 1]
-    assert out == [cycle + Rescale.latency for cycle in taken]
+    assert out == [cycle + LATENCY for cycle in taken]
     assert taken == list(range(taken[0], taken[0] + len(beats)))
 
     # the flag sticks, its beat alone is saturated, and an empty pipeline raises nothing

@@ -9,8 +9,9 @@ table a bit, where Booth's digits {−2…2} need five inputs. The uppermost dig
 from __future__ import annotations
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth.lib import data
 
-__all__ = ["MINUS_ONE", "recode", "select"]
+__all__ = ["MINUS_ONE", "FactorDigits", "recode", "recode_factor", "select"]
 
 MINUS_ONE = 3
 """Code of the digit −1; 0, 1 and 2 are their own codes."""
@@ -44,6 +45,30 @@ def recode(m: Module, value: Value, num_digits: int, name: str) -> tuple[list[Va
     rest = Signal(signed(len(upper) + 2), name=f"{name}_rest")
     m.d.comb += rest.eq(upper + carry)
     return digits, rest
+
+
+class FactorDigits(data.StructLayout):
+    """An unsigned number of ``width`` bits as digits, lowest first.
+
+    An even width has a ``carry`` above its digits, worth 4^(width/2); an odd one needs none, as
+    its uppermost digit has one bit of its own.
+    """
+
+    def __init__(self, width: int):
+        members: dict = {"digits": data.ArrayLayout(2, (width + 1) // 2)}
+        if width % 2 == 0:
+            members["carry"] = 1
+        super().__init__(members)
+
+
+def recode_factor(m: Module, value: Value, name: str) -> data.View:
+    """``value``, read as unsigned, as a signal of :class:`FactorDigits`."""
+    factor = Signal(FactorDigits(len(value)), name=name)
+    digits, rest = recode(m, value, len(factor.digits), name)
+    m.d.comb += [factor.digits[i].eq(digit) for i, digit in enumerate(digits)]
+    if len(value) % 2 == 0:
+        m.d.comb += factor.carry.eq(rest[0])
+    return factor
 
 
 def select(x: Value, digit: Value) -> Value:

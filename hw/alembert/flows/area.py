@@ -64,9 +64,16 @@ synth_ecp5 -top dut {options} -nowidelut -noiopad
 tee -q -o {recipe}.json stat -json
 """
 
+# synth, but memories that can be written to stay whole: their rows as flip-flops with multiplexers
+# would be several times an SRAM, and take longer to map than the rest of a design.
 _CMOS = """\
 read_rtlil elab.il
-synth -top dut -flatten -noabc -booth
+synth -top dut -flatten -noabc -booth -run begin:fine
+opt -fast -full
+memory_map -rom-only
+opt -full
+techmap
+opt -fast
 setattr -unset init w:*
 async2sync
 dfflegalize -cell $_DFF_P_ x -cell $_DLATCH_P_ x
@@ -74,11 +81,15 @@ opt_expr; opt_merge; opt_clean
 abc -g cmos2
 opt_clean
 tee -q -o cmos.json stat -tech cmos -json
+select t:$mem_v2
+write_json -selected memories.json
 """
 
 _CMOS_SIZED = {"$_NOT_", "$_NAND_", "$_NOR_", "$_BUF_", "$_DFF_P_", "$_DFF_N_"}
 _LATCHES = {"$_DLATCH_P_", "$_DLATCH_N_"}
 _LATCH_TRANSISTORS = 12
+_MEMORY = "$mem_v2"
+_SRAM_TRANSISTORS = 6
 
 
 def measure_area(
@@ -205,12 +216,27 @@ def _report(
     cmos = _counts(directory / "cmos.json", parts)
     estimate = str(_stat(directory / "cmos.json")["design"]["estimated_num_transistors"])
     latches = sum(cmos.get(kind, 0) for kind in _LATCHES)
+    memory_bits = _memory_bits(directory / "memories.json")
     return AreaReport(
         top=module,
         hierarchical=bool(parts),
         recipes={r: _ecp5_cells(_counts(directory / f"{r}.json", parts)) for r in recipes},
-        transistors=int(estimate.rstrip("+")) + _LATCH_TRANSISTORS * latches,
-        lower_bound=bool(cmos.keys() - _CMOS_SIZED - _LATCHES),
+        transistors=int(estimate.rstrip("+"))
+        + _LATCH_TRANSISTORS * latches
+        + _SRAM_TRANSISTORS * memory_bits,
+        memory_bits=memory_bits,
+        lower_bound=bool(cmos.keys() - _CMOS_SIZED - _LATCHES - {_MEMORY}),
+    )
+
+
+def _memory_bits(path: Path) -> int:
+    """Bits of the memories in a netlist."""
+    modules = json.loads(path.read_text(encoding="utf-8"))["modules"]
+    cells = [cell for module in modules.values() for cell in module["cells"].values()]
+    return sum(
+        int(cell["parameters"]["WIDTH"], 2) * int(cell["parameters"]["SIZE"], 2)
+        for cell in cells
+        if cell["type"] == _MEMORY
     )
 
 

@@ -65,7 +65,10 @@ class AreaReport:
     recipes : mapping of str to CellCounts
         ECP5 cells by recipe.
     transistors : int
-        CMOS transistors of the design in NAND, NOR, NOT and flip-flops.
+        CMOS transistors of the design in NAND, NOR, NOT and flip-flops, and six a bit of memory
+        (an SRAM's cells, without what surrounds them).
+    memory_bits : int
+        Bits of its memories.
     lower_bound : bool
         Whether cells of unknown size are missing from ``transistors``.
     """
@@ -74,6 +77,7 @@ class AreaReport:
     hierarchical: bool
     recipes: Mapping[str, CellCounts]
     transistors: int
+    memory_bits: int
     lower_bound: bool
 
     @property
@@ -102,6 +106,7 @@ class AreaReport:
                 for name, counts in self.recipes.items()
             },
             transistors=self.transistors + times * other.transistors,
+            memory_bits=self.memory_bits + times * other.memory_bits,
             lower_bound=self.lower_bound or other.lower_bound,
         )
 
@@ -127,7 +132,7 @@ def area_table(rows: Iterable[tuple[str, int, AreaReport]], *, title: str) -> Ta
     table.add_column("recipe")
     numbers = ["cells", "LUT4 eq.", "FF", "BRAM"]
     numbers += ["LUT4 with DSP", "DSP"] if with_dsp else []
-    for heading in [*numbers, "transistors", "MACs", "LUT/MAC", "transistors/MAC"]:
+    for heading in [*numbers, "memory bits", "transistors", "MACs", "LUT/MAC", "transistors/MAC"]:
         table.add_column(heading, justify="right")
     for name, macs, report in entries:
         best, at_least = report.best, "≥ " if report.lower_bound else ""
@@ -136,6 +141,7 @@ def area_table(rows: Iterable[tuple[str, int, AreaReport]], *, title: str) -> Ta
         if with_dsp:
             dsp = report.recipes["dsp"]
             row += [f"{dsp.lut:,}", f"{dsp.mult18:,}"]
+        row.append(f"{report.memory_bits:,}")
         row.append(f"{at_least}{report.transistors:,}")
         row += _per_mac(macs, best.lut, report.transistors, at_least)
         table.add_row(*row)

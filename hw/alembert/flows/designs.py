@@ -24,7 +24,12 @@ from ..config import (
 )
 from ..config.adaptivfloat import QuantiserConfig
 from ..config.early_exit import EntropyConfig
-from ..config.ternary import ActivationQuantiserConfig, RescaleConfig, WeightMemoryConfig
+from ..config.ternary import (
+    ActivationQuantiserConfig,
+    Packing,
+    RescaleConfig,
+    WeightMemoryConfig,
+)
 from ..early_exit.entropy import EarlyExit
 from ..ternary.activation_quantiser import ActivationQuantiser
 from ..ternary.rescale import Rescale
@@ -68,14 +73,17 @@ class Design:
 def designs(preset: Preset) -> list[Design]:
     """The designs of a preset, widest matrix unit first.
 
-    Widths and lanes follow from the arrays: what feeds an array is V lanes wide, what takes its
-    results C lanes.
+    Widths and lanes follow from the arrays: what feeds an array is V lanes wide, what its
+    results go through C lanes.
     """
     found = [_matrix_unit(name, array) for name, array in preset.arrays.items()]
     vmac = preset.main_array.vmac
     if isinstance(vmac.pair.activation, AdaptivFloatFormat):
         quantiser = QuantiserConfig(
-            fmt=vmac.pair.activation, lanes=vmac.lanes, width=24, depth=max(2, vmac.rows)
+            fmt=vmac.pair.activation,
+            lanes=preset.main_array.vmacs,
+            width=24,
+            depth=max(2, vmac.rows),
         )
         found.append(_design("adaptivfloat_quantiser", Quantiser, quantiser))
     if isinstance(vmac.pair.weight, TernaryFormat):
@@ -103,8 +111,8 @@ def _matrix_unit(name: str, array: VmacArrayConfig) -> Design:
 
 def _ternary_parts(array: VmacArrayConfig) -> list[Design]:
     vmac = array.vmac
-    memory = WeightMemoryConfig(lanes=vmac.lanes)
-    quantiser = ActivationQuantiserConfig(lanes=vmac.lanes)
+    memory = WeightMemoryConfig(lanes=vmac.lanes, packing=Packing.FIVE_TRITS)
+    quantiser = ActivationQuantiserConfig(lanes=array.vmacs)
     rescale = RescaleConfig(lanes=array.vmacs, accumulator_width=vmac.accumulator_width)
     return [
         _design("ternary_weight_memory", WeightMemory, memory),

@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, ValueLike, sign
 
 from ..config import Overflow, Rounding
 
-__all__ = ["jamming_shift_right", "overflow", "rounding_shift_right"]
+__all__ = ["narrowing_shift_right", "overflow", "rounding_shift_right"]
 
 
 def rounding_shift_right(
@@ -59,12 +59,15 @@ def rounding_shift_right(
     return result
 
 
-def jamming_shift_right(m: Module, value: ValueLike, shift: Value, *, name: str) -> Value:
-    """``value`` >> ``shift``, arithmetic; the lowest bit of the result is the OR of all below.
+def narrowing_shift_right(
+    m: Module, value: ValueLike, shift: Value, width: int, *, name: str
+) -> tuple[Value, Signal]:
+    """``value`` >> ``shift`` in ``width`` signed bits; the lowest is the OR of all at and below it.
 
     Two guard bits below the last bit that is wanted are then enough to round by, whatever the
-    shift: a shifter as wide as its operand, where :func:`rounding_shift_right` needs one that
-    keeps all that falls out.
+    shift. The shifter works from its largest step to its smallest and drops at each what no later
+    step can bring into the result: it is a triangle, where :func:`rounding_shift_right` needs a
+    square that keeps all that falls out.
 
     Parameters
     ----------
@@ -74,18 +77,38 @@ def jamming_shift_right(m: Module, value: ValueLike, shift: Value, *, name: str)
         Read as signed, n bits.
     shift : Value
         Unsigned.
+    width : int
+        Bits of the result.
     name : str
         Prefix of the signals' names.
+
+    Returns
+    -------
+    window : Value
+        Signed; meaningless if the result does not fit.
+    spilled : Signal
+        The result does not fit into ``width`` bits.
     """
     value = Value.cast(value)
-    width = len(value)
+    spilled: Value = Const(0, 1)
     for bit in reversed(range(len(shift))):
-        step = min(1 << bit, width - 1)
+        step = min(1 << bit, len(value) - 1)
         jammed = Cat(value[: step + 1].any(), value[step + 1 :], value[-1].replicate(step))
-        stage = Signal(width, name=f"{name}_shifted_by_{1 << bit}")
+        keep = min(width + (1 << bit) - 1, len(value))
+        stage = Signal(keep, name=f"{name}_shifted_by_{1 << bit}")
         m.d.comb += stage.eq(Mux(shift[bit], jammed, value))
+        spilled |= Mux(shift[bit], _differ(jammed[keep - 1 :]), _differ(value[keep - 1 :]))
         value = stage
-    return value.as_signed()
+    if len(value) > width:  # a shift of no bits
+        value, spilled = value[:width], _differ(value[width - 1 :])
+    flag = Signal(name=f"{name}_spilled")
+    m.d.comb += flag.eq(spilled)
+    return value.as_signed(), flag
+
+
+def _differ(bits: Value) -> Value:
+    """Whether the bits are not all equal."""
+    return bits.any() & ~bits.all()
 
 
 def overflow(value: Value, width: int, mode: Overflow) -> Value:

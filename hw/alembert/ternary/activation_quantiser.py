@@ -9,6 +9,8 @@ from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..arithmetic.digits import FactorDigits, recode_factor
+from ..arithmetic.scaler import DigitMultiplier
 from ..config import Rounding
 from ..config.ternary import ActivationQuantiserConfig, QuantiserFault
 from ..formats import rounding_shift_right
@@ -20,23 +22,29 @@ __all__ = ["ActivationQuantiser"]
 
 
 class _Lane(wiring.Component):
-    """One value times the reciprocal: round_half_even(x·2^z·R / 2^s), in three stages."""
+    """One value times the reciprocal: round_half_even(x·2^z·R / 2^s).
+
+    Latency: a cycle to normalise, the product's, and one to round.
+    """
 
     i: Signal
     i_normalise: Signal
-    i_reciprocal: Signal
+    i_reciprocal: data.View
     i_advance: Signal
     o: Signal
 
-    latency = 3
-
     def __init__(self, config: ActivationQuantiserConfig):
         self.config = config
+        # |x|·2^z ≤ M < 2^w, so one bit for the sign is enough
+        self._multiplier = DigitMultiplier(
+            width=config.width + 1, factor_width=config.reciprocal_width
+        )
+        self.latency = self._multiplier.latency + 2
         super().__init__(
             {
                 "i": In(signed(config.width)),
                 "i_normalise": In(range(config.width)),
-                "i_reciprocal": In(config.reciprocal_width),
+                "i_reciprocal": In(FactorDigits(config.reciprocal_width)),
                 "i_advance": In(1),
                 "o": Out(signed(8)),
             }
@@ -45,18 +53,18 @@ class _Lane(wiring.Component):
     def elaborate(self, platform) -> Module:
         m = Module()
         config = self.config
-        # |x|·2^z ≤ M < 2^w, so one bit for the sign is enough
+        m.submodules.multiplier = multiplier = self._multiplier
         normalised = Signal(signed(config.width + 1))
-        product = Signal(signed(config.width + 1 + config.reciprocal_width))
         code = rounding_shift_right(
-            m, product, config.reciprocal_shift, Rounding.HALF_EVEN, name="code"
+            m, multiplier.o, config.reciprocal_shift, Rounding.HALF_EVEN, name="code"
         )
+        m.d.comb += [
+            multiplier.value.eq(normalised),
+            multiplier.factor.eq(self.i_reciprocal),
+            multiplier.enable.eq(self.i_advance),
+        ]
         with m.If(self.i_advance):
-            m.d.sync += [
-                normalised.eq(self.i << self.i_normalise),
-                product.eq(normalised * self.i_reciprocal),
-                self.o.eq(code),
-            ]
+            m.d.sync += [normalised.eq(self.i << self.i_normalise), self.o.eq(code)]
         return m
 
 
@@ -108,6 +116,7 @@ class ActivationQuantiser(wiring.Component):
 
     def __init__(self, config: ActivationQuantiserConfig):
         self.config = config
+        self._lanes = [_Lane(config) for _ in range(config.lanes)]
         codes = data.StructLayout(
             {
                 "values": data.ArrayLayout(signed(8), config.lanes),
@@ -129,7 +138,7 @@ class ActivationQuantiser(wiring.Component):
         """Cycles from a token's last beat to its first codes."""
         read = 2  # the encoder's command register and the buffer's output register
         finder = AbsMax(self.config).latency + Reciprocal(self.config).latency
-        return finder + read + _Lane.latency
+        return finder + read + self._lanes[0].latency
 
     def elaborate(self, platform) -> Module:
         m = Module()
@@ -207,8 +216,10 @@ class ActivationQuantiser(wiring.Component):
         advance = Signal()
         # what travels beside the values; synthesis drops what no later stage reads
         beat = data.StructLayout({"scale": scales.payload.shape(), "last": 1, "valid": 1})
-        stages = [Signal(beat, name=f"beat_{k}") for k in range(2 + _Lane.latency)]
-        command, fetched, normalised, *_, encoded = stages
+        depth = 2 + self._lanes[0].latency
+        stages = [Signal(beat, name=f"beat_{k}") for k in range(depth)]
+        command, fetched, *_, encoded = stages
+        factor = Signal(FactorDigits(config.reciprocal_width))  # beside the normalised values
         m.d.comb += [
             advance.eq(~self.o.valid | self.o.ready),
             command.valid.eq(remaining != 0),
@@ -219,6 +230,7 @@ class ActivationQuantiser(wiring.Component):
         ]
         with m.If(advance):
             m.d.sync += [later.eq(earlier) for earlier, later in pairwise(stages)]
+            m.d.sync += factor.eq(recode_factor(m, fetched.scale.reciprocal, "reciprocal_digits"))
         with m.If(read):
             m.d.sync += remaining.eq(remaining - 1)
         with m.If(scales.valid & scales.ready):
@@ -226,13 +238,12 @@ class ActivationQuantiser(wiring.Component):
                 remaining.eq(scales.payload.length),
                 command.scale.eq(scales.payload),
             ]
-        for k in range(config.lanes):
-            lane = _Lane(config)
+        for k, lane in enumerate(self._lanes):
             m.submodules[f"lane_{k}"] = emit_once(lane, key=config)
             m.d.comb += [
                 lane.i.eq(read_port.data.word_select(k, config.width).as_signed()),
                 lane.i_normalise.eq(fetched.scale.normalise),
-                lane.i_reciprocal.eq(normalised.scale.reciprocal),
+                lane.i_reciprocal.eq(factor),
                 lane.i_advance.eq(advance),
                 self.o.payload.values[k].eq(lane.o),
             ]

@@ -5,33 +5,34 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..config import Overflow, Rounding
+from ..arithmetic.digits import FactorDigits, recode_factor
+from ..arithmetic.scaler import Scaler
 from ..config.ternary import RescaleConfig, RescaleFault
-from ..formats import jamming_shift_right, overflow, rounding_shift_right
 from ..hierarchy import emit_once
 
 __all__ = ["Rescale"]
 
 
 class _TokenScale(wiring.Component):
-    """(c, r) with c / 2^r ≈ multiplier · max / 2^shift, in two stages; one for all lanes.
+    """(c, r) with c / 2^r ≈ multiplier · max / 2^shift, in three stages; one for all lanes.
 
-    T = multiplier · max, e = max(0, bitlength(T) − n), c = round_half_up(T / 2^e), r = shift − e.
+    T = multiplier · max, e = max(0, bitlength(T) − n), c = round_half_up(T / 2^e), r = shift − e;
+    c leaves in radix-4 digits.
     """
 
     i_max: Signal
     i_multiplier: Signal
     i_shift: Signal
     i_advance: Signal
-    o_scale: Signal
+    o_scale: data.View
     o_right: Signal
     o_overflow: Signal
 
-    latency = 2
+    latency = 3
 
     def __init__(self, config: RescaleConfig):
         self.config = config
@@ -41,7 +42,7 @@ class _TokenScale(wiring.Component):
                 "i_multiplier": In(config.MULTIPLIER_WIDTH),
                 "i_shift": In(config.SHIFT_WIDTH),
                 "i_advance": In(1),
-                "o_scale": Out(config.scale_width + 1),
+                "o_scale": Out(FactorDigits(config.scale_width + 1)),
                 "o_right": Out(config.SHIFT_WIDTH),
                 "o_overflow": Out(1),
             }
@@ -59,69 +60,19 @@ class _TokenScale(wiring.Component):
                 m.d.comb += excess.eq(bit + 1 - config.scale_width)
         # one bit below the last one kept, for the rounding
         kept = (Cat(Const(0, 1), product) >> excess)[: config.scale_width + 1]
+        scale = Signal(config.scale_width + 1)
+        right = Signal(config.SHIFT_WIDTH)
+        is_beyond = Signal()
         with m.If(self.i_advance):
             m.d.sync += [
                 product.eq(self.i_multiplier * self.i_max),
                 shift.eq(self.i_shift),
-                self.o_scale.eq(kept[1:] + kept[0]),
-                self.o_right.eq(shift - excess),
-                self.o_overflow.eq(excess > shift),
-            ]
-        return m
-
-
-class _Lane(wiring.Component):
-    """One accumulator: saturate(round_half_even(acc · c / 2^r)), in three stages.
-
-    The right shift keeps one bit below the result's last and jams all that falls below that into
-    its lowest bit ("sticky"), which is all that rounding needs to know: a shifter no wider than
-    the product.
-    """
-
-    i: Signal
-    i_scale: Signal
-    i_right: Signal
-    i_overflow: Signal
-    i_advance: Signal
-    o: Signal
-
-    latency = 3
-
-    def __init__(self, config: RescaleConfig):
-        self.config = config
-        super().__init__(
-            {
-                "i": In(signed(config.accumulator_width)),
-                "i_scale": In(config.scale_width + 1),
-                "i_right": In(config.SHIFT_WIDTH),
-                "i_overflow": In(1),
-                "i_advance": In(1),
-                "o": Out(signed(config.out_width)),
-            }
-        )
-
-    def elaborate(self, platform) -> Module:
-        m = Module()
-        config = self.config
-        product = Signal(signed(config.product_width))
-        right = Signal(config.SHIFT_WIDTH)
-        saturate = [Signal(name=f"saturate_{k}") for k in range(2)]
-        shifted = Signal(signed(config.product_width + 2))
-        rounded = rounding_shift_right(m, shifted, 2, Rounding.HALF_EVEN, name="result")
-        fits = overflow(rounded, config.out_width, Overflow.SATURATE)
-        negative = shifted[-1]
-        limit = Cat((~negative).replicate(config.out_width - 1), negative).as_signed()
-        zero = shifted == 0
-        with m.If(self.i_advance):
-            m.d.sync += [
-                product.eq(self.i * self.i_scale),
-                right.eq(self.i_right),
-                saturate[0].eq(self.i_overflow),
-                shifted.eq(
-                    jamming_shift_right(m, Cat(Const(0, 2), product), right, name="product")
-                ),
-                saturate[1].eq(saturate[0]),
-                self.o.eq(Mux(saturate[1] & ~zero, limit, fits)),
+                scale.eq(kept[1:] + kept[0]),
+                right.eq(shift - excess),
+                is_beyond.eq(excess > shift),
+                self.o_scale.eq(recode_factor(m, scale, "digits")),
+                self.o_right.eq(right),
+                self.o_overflow.eq(is_beyond),
             ]
         return m
 
@@ -176,10 +127,18 @@ class Rescale(wiring.Component):
     i_clear: Signal
     o_fault: Signal
 
-    latency = _TokenScale.latency + _Lane.latency
-
     def __init__(self, config: RescaleConfig):
         self.config = config
+        self._lanes = [
+            Scaler(
+                width=config.accumulator_width,
+                factor_width=config.scale_width + 1,
+                shift_width=config.SHIFT_WIDTH,
+                out_width=config.out_width,
+            )
+            for _ in range(config.lanes)
+        ]
+        self.latency = _TokenScale.latency + self._lanes[0].latency
         beat = data.StructLayout(
             {
                 "values": data.ArrayLayout(signed(config.accumulator_width), config.lanes),
@@ -226,15 +185,14 @@ class Rescale(wiring.Component):
                 last.eq(Cat(self.i.payload.last, last)),
             ]
             m.d.sync += [later.eq(earlier) for earlier, later in pairwise(values)]
-        for k in range(config.lanes):
-            lane = _Lane(config)
-            m.submodules[f"lane_{k}"] = emit_once(lane, key=config)
+        for k, lane in enumerate(self._lanes):
+            m.submodules[f"lane_{k}"] = emit_once(lane, key=lane.key)
             m.d.comb += [
-                lane.i.eq(values[-1][k]),
-                lane.i_scale.eq(scale.o_scale),
-                lane.i_right.eq(scale.o_right),
-                lane.i_overflow.eq(scale.o_overflow),
-                lane.i_advance.eq(advance),
+                lane.value.eq(values[-1][k]),
+                lane.factor.eq(scale.o_scale),
+                lane.shift.eq(scale.o_right),
+                lane.saturate.eq(scale.o_overflow),
+                lane.enable.eq(advance),
                 self.o.payload.values[k].eq(lane.o),
             ]
         with m.If(self.i_clear):

@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 from ..config import VmacArrayConfig
 from ..hierarchy import emit_once
 from .accumulator import AccumulateControl
-from .layouts import ChannelParameters, ResultBeat
+from .layouts import PreparedChannel, ResultBeat
 from .postprocess import ChannelPostprocessor
 from .vmac import ActivationVector, Vmac, WeightVector
 
@@ -36,7 +36,7 @@ class VmacArray(wiring.Component):
     weights : In, WeightVector
     load_weights : In, C bits
         Which VMACs take ``weights`` into their shadow.
-    parameters : In, ChannelParameters
+    parameters : In, PreparedChannel
     load_parameters : In, C bits
         Which channels take ``parameters`` into their shadow.
     parameters_taken : Out
@@ -71,7 +71,7 @@ class VmacArray(wiring.Component):
                 "control": In(AccumulateControl(config.vmac.rows)),
                 "weights": In(WeightVector(self.arithmetic)),
                 "load_weights": In(config.vmacs),
-                "parameters": In(ChannelParameters(config)),
+                "parameters": In(PreparedChannel(config)),
                 "load_parameters": In(config.vmacs),
                 "parameters_taken": Out(1),
                 "o": Out(ResultBeat(config)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from amaranth.hdl import signed
 from amaranth.lib import data
 
+from ..arithmetic.digits import FactorDigits
 from ..config import VmacArrayConfig
 from ..formats import shape_of
 
@@ -12,6 +13,7 @@ __all__ = [
     "ActivationBeat",
     "ChannelParameters",
     "MatmulCommand",
+    "PreparedChannel",
     "ResultBeat",
     "Tile",
     "WeightBeat",
@@ -50,6 +52,17 @@ class ChannelParameters(data.StructLayout):
         else:
             members["multiplier"] = config.MULTIPLIER_WIDTH
             members["shift"] = config.SHIFT_WIDTH
+        super().__init__(members)
+
+
+class PreparedChannel(data.StructLayout):
+    """:class:`ChannelParameters` as the array holds them: the multiplier in radix-4 digits."""
+
+    def __init__(self, config: VmacArrayConfig):
+        given = ChannelParameters(config)
+        members = {name: field.shape for name, field in given if name != "multiplier"}
+        if not config.encodes_adaptivfloat:
+            members["factor"] = FactorDigits(config.MULTIPLIER_WIDTH)
         super().__init__(members)
 
 

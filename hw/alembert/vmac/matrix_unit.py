@@ -8,6 +8,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.fifo import SyncFIFOBuffered
 from amaranth.lib.wiring import In, Out, connect, flipped
 
+from ..arithmetic.digits import recode_factor
 from ..config import VmacArrayConfig
 from ..config.faults import MatmulFault
 from .array import VmacArray
@@ -16,6 +17,7 @@ from .layouts import (
     ActivationBeat,
     ChannelParameters,
     MatmulCommand,
+    PreparedChannel,
     ResultBeat,
     WeightBeat,
 )
@@ -99,9 +101,7 @@ class MatrixUnit(wiring.Component):
         m.submodules.weight_loader = weight_loader = ShadowLoader(
             config, WeightVector(array.arithmetic)
         )
-        m.submodules.channel_loader = channel_loader = ShadowLoader(
-            config, ChannelParameters(config)
-        )
+        m.submodules.channel_loader = channel_loader = ShadowLoader(config, PreparedChannel(config))
         walkers = []
         for name, user, whole_depth in (
             ("issue", issuer, False),
@@ -114,7 +114,7 @@ class MatrixUnit(wiring.Component):
             walkers.append(walker)
         self._accept_commands(m, walkers)
         self._prepare_weights(m, weight_loader)
-        connect(m, flipped(self.channels), channel_loader.i)
+        self._prepare_channels(m, channel_loader)
         connect(m, flipped(self.activations), issuer.activations)
 
         m.d.comb += [
@@ -172,6 +172,19 @@ class MatrixUnit(wiring.Component):
             vector.correction.eq(arithmetic.correction(m, lanes)),
             loader.i.valid.eq(self.weights.valid),
             self.weights.ready.eq(loader.i.ready),
+        ]
+
+    def _prepare_channels(self, m: Module, loader: ShadowLoader) -> None:
+        """Recode a channel's multiplier, once for all its results."""
+        given, prepared = self.channels.payload, loader.i.payload
+        for name, _ in ChannelParameters(self.config):
+            if name == "multiplier":
+                m.d.comb += prepared.factor.eq(recode_factor(m, given.multiplier, "multiplier"))
+            else:
+                m.d.comb += prepared[name].eq(given[name])
+        m.d.comb += [
+            loader.i.valid.eq(self.channels.valid),
+            self.channels.ready.eq(loader.i.ready),
         ]
 
     def _queue_results(self, m: Module, issuer: Issuer) -> None:
