@@ -75,7 +75,7 @@ class DigitMultiplier(wiring.Component):
             {
                 "value": In(signed(width)),
                 "factor": In(FactorDigits(factor_width)),
-                "enable": wiring.Member(In, 1, init=1),
+                "enable": In(1, init=1),  # pyright: ignore[reportCallIssue]  stubs lack init
                 "o": Out(signed(width + factor_width)),
             }
         )
@@ -170,7 +170,7 @@ class Scaler(wiring.Component):
                 "factor": In(FactorDigits(factor_width)),
                 "shift": In(shift_width),
                 "saturate": In(1),
-                "enable": wiring.Member(In, 1, init=1),
+                "enable": In(1, init=1),  # pyright: ignore[reportCallIssue]  stubs lack init
                 "o": Out(signed(out_width)),
             }
         )
