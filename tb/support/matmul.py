@@ -12,7 +12,7 @@ from alembert_golden.postprocess import ChannelParameters
 from cocotb.triggers import ClockCycles
 
 from .formats import all_codes, corner_codes
-from .streams import Monitor, Sink, Source, pack
+from .streams import PERIOD_NS, Monitor, Sink, Source, pack
 
 __all__ = ["MatrixUnitDriver", "Product", "channel_word", "random_product"]
 
@@ -151,6 +151,13 @@ class MatrixUnitDriver:
         """Stop sending, whatever is left."""
         for task in self._tasks:
             task.cancel()
+
+    @property
+    def elapsed_cycles(self) -> int:
+        """From the edge that took the first activation to that of the last result, both counted."""
+        first, last = self._sources["activations"].first_time, self.sink.last_time
+        assert first is not None and last is not None
+        return round((last - first) / PERIOD_NS) + 1
 
     async def check(
         self, products: list[Product], *, hold_cycles: int = 0, timeout_cycles: int = 200_000

@@ -21,6 +21,7 @@ from .simulate import input_ports
 
 __all__ = [
     "PATTERNS",
+    "PERIOD_NS",
     "Monitor",
     "Sink",
     "Source",
@@ -99,14 +100,18 @@ class Source:
         """Send every beat; returns after the edge that moved the last one."""
         edge = RisingEdge(self._clk)
         payload, valid, ready = self._payload, self._valid, self._ready
+        is_valid = False
         for beat in beats:
             if self._idle is not None and next(self._idle):
                 valid.value = 0
+                is_valid = False
                 await edge
                 while next(self._idle):
                     await edge
             payload.value = beat
-            valid.value = 1
+            if not is_valid:
+                valid.value = 1
+                is_valid = True
             await edge
             while ready is not None and not ready.value:
                 await RisingEdge(ready)  # sleeping until then is what makes long waits cheap

@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """cocotb side of test_matrix_unit."""
 
 from __future__ import annotations
@@ -6,6 +7,9 @@ import cocotb
 import numpy as np
 from alembert.config import VmacArrayConfig, VmacConfig
 from alembert.config.faults import MatmulFault
+from alembert.vmac.matrix_unit import MatrixUnit
+from alembert.vmac.vmac import Vmac
+from alembert_golden.postprocess import ChannelParameters
 from cocotb.triggers import ClockCycles
 from support.formats import pair_of
 from support.matmul import MatrixUnitDriver, Product, random_product
@@ -55,6 +59,41 @@ async def shapes(dut) -> None:
     await driver.sink.expect_silence(50)
     assert dut.busy.value == 0
     assert dut.fault.value == MatmulFault.NONE.value
+
+
+@cocotb.test()
+async def every_channel_has_its_own_bias(dut) -> None:
+    """Activations are zero, so that a row of results is the biases: no two channels' are equal."""
+    config = _config()
+    await start(dut)
+    C = config.vmacs
+    depth, columns = config.vmac.lanes, 2 * C + 1
+    bias = 3 * (np.arange(columns) - C)
+    parameters = ChannelParameters.of(columns, bias=bias)
+    activations = np.zeros((2, depth), dtype=np.int64)
+    weights = np.ones((depth, columns), dtype=np.int64)
+    product = Product.of("biases", activations, weights, parameters, config)
+    assert len(set(product.results)) > 1
+    await MatrixUnitDriver(dut).check([product])
+
+
+@cocotb.test()
+async def weights_load_while_the_array_computes(dut) -> None:
+    """Passes follow each other without a gap, and where they cannot, at the stated distance."""
+    config = _config()
+    rng = np.random.default_rng(cocotb.RANDOM_SEED)
+    await start(dut)
+    V, C, R = config.vmac.lanes, config.vmacs, config.vmac.rows
+    # docs/modules/matrix_unit.md: loading, and sums that are written before they are read
+    cycles_per_pass = max(R, C + 1, 4 if R > 1 else 1)
+    unit = MatrixUnit(config)
+    per_tile, tiles = config.vmac.max_depth // V, 3
+    assert per_tile * cycles_per_pass >= Vmac(config.vmac).latency + C + 2
+    product = random_product(rng, config, R, per_tile * V, tiles * C)
+    driver = MatrixUnitDriver(dut)
+    await driver.check([product])
+    passes = per_tile * tiles
+    assert driver.elapsed_cycles == (passes - 1) * cycles_per_pass + R + unit.latency
 
 
 @cocotb.test()

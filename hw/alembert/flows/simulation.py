@@ -21,6 +21,12 @@ SIMULATORS = ("verilator", "icarus")
 # optimisation level for the hot and the cold files alike; these three variables mend both.
 _VERILATOR_MAKEFLAGS = "CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O2 OPT_SLOW=-O0"
 
+# One function for all of an instance's registers is more than a compiler optimises well, and
+# differs from the next instance's in a line or two; short functions are mostly the same for all
+# instances, and Verilator emits those once. A 16 × 16 array then runs at almost twice the speed.
+# Icarus leaves combinational outputs at X under its runner's own -g2012.
+_ARGUMENTS = {"verilator": ["--output-split-cfuncs", "300"], "icarus": ["-g2001"]}
+
 # Only the top's ports can be seen from outside, which lets Verilator optimise all the rest.
 _EXPOSE_PORTS = '`verilator_config\npublic_flat_rw -module "{top}" -var "*"\n'
 
@@ -152,7 +158,8 @@ def run_cocotb(
         The simulator is missing, the build failed, or a test failed.
     """
     runner = _make_runner(simulator)
-    digest = hashlib.sha256(verilog.encode()).hexdigest()[:16]
+    arguments = " ".join(_ARGUMENTS[simulator])
+    digest = hashlib.sha256(f"{arguments}\n{verilog}".encode()).hexdigest()[:16]
     build_dir = build_root / simulator / f"{top}-{digest}"
     extra = _verilator_environment() if simulator == "verilator" else {}
     with _environment(extra):
@@ -198,15 +205,12 @@ def _build(runner, simulator: str, verilog: str, top: str, build_dir: Path) -> N
         ports = build_dir / "ports.vlt"
         ports.write_text(_EXPOSE_PORTS.format(top=top), encoding="utf-8")
         sources = [waivers_path(), ports, source]
-        args = []
-    else:
-        args = ["-g2001"]  # Icarus leaves combinational outputs at X under its runner's -g2012
     try:
         runner.build(
             sources=sources,
             hdl_toplevel=top,
             build_dir=build_dir,
-            build_args=args,
+            build_args=_ARGUMENTS[simulator],
             always=True,
             timescale=("1ns", "1ps"),
             log_file=log,

@@ -114,7 +114,7 @@ class Issuer(wiring.Component):
             m.d.sync += row.eq(Mux(is_last_row, 0, row + 1))
             with m.If(is_last_row & (tile.rows < self._min_distance)):
                 # so few rows that the next pass would read a sum before it is written
-                m.d.sync += gap.eq(self._min_distance - 1)
+                m.d.sync += gap.eq(self._min_distance - tile.rows)
         with m.If(self.parameters_taken):
             m.d.sync += parameters_claimed.eq(0)
         with m.If(self.weights_taken & tile.last):
