@@ -49,7 +49,7 @@ class DigitMultiplier(wiring.Component):
     factor : In, FactorDigits(factor_width)
         Taken with the value.
     enable : In
-        Everything moves on; 1 if left alone.
+        Everything moves on.
     o : Out, signed(width + factor_width)
 
     Latency: ``latency`` cycles. Throughput: one product a cycle. Reset: none needed, nothing
@@ -75,7 +75,7 @@ class DigitMultiplier(wiring.Component):
             {
                 "value": In(signed(width)),
                 "factor": In(FactorDigits(factor_width)),
-                "enable": In(1, init=1),  # pyright: ignore[reportCallIssue]  stubs lack init
+                "enable": In(1),
                 "o": Out(signed(width + factor_width)),
             }
         )
@@ -145,7 +145,7 @@ class Scaler(wiring.Component):
         The factor is beyond all bounds: the result is the limit of the value's sign, or 0 for 0.
         0 if left alone.
     enable : In
-        Everything moves on; 1 if left alone.
+        Everything moves on.
     o : Out, signed(out_width)
 
     Latency: ``latency`` cycles, the product's and two. Throughput: one value a cycle. Reset: none
@@ -170,7 +170,7 @@ class Scaler(wiring.Component):
                 "factor": In(FactorDigits(factor_width)),
                 "shift": In(shift_width),
                 "saturate": In(1),
-                "enable": In(1, init=1),  # pyright: ignore[reportCallIssue]  stubs lack init
+                "enable": In(1),
                 "o": Out(signed(out_width)),
             }
         )

@@ -109,6 +109,8 @@ class ChannelPostprocessor(wiring.Component):
             register = Signal(layout[name].shape, name=f"{name}_2", reset_less=True)
             m.d.sync += register.eq(active[name])
             m.d.comb += getattr(last, name).eq(register)
+        if isinstance(last, Scaler):
+            m.d.comb += last.enable.eq(1)
 
         # stages 3…: requantise or encode
         m.d.comb += [last.value.eq(value), Value.cast(self.o).eq(last.o)]
