@@ -9,7 +9,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..config import AdaptivFloatFormat
-from ..config.adaptivfloat import LSB_EXPONENT_WIDTH, check_range
+from ..config.adaptivfloat import LSB_EXPONENT_WIDTH
+from ..config.checks import require_between
 from ..formats import AdaptivFloat
 from ..formats.shapes import AdaptivFloatView
 
@@ -83,8 +84,8 @@ class Encoder(wiring.Component):
     def __init__(
         self, fmt: AdaptivFloatFormat, *, width: int, exponent_width: int = LSB_EXPONENT_WIDTH
     ):
-        check_range("encoder value width", width, 2, 62)
-        check_range("encoder exponent width", exponent_width, 2, 16)
+        require_between("encoder value width", width, 2, 62)
+        require_between("encoder exponent width", exponent_width, 2, 16)
         self.fmt = fmt
         super().__init__(
             {

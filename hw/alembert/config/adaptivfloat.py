@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from .checks import require_between
 from .formats import AdaptivFloatFormat
 
 __all__ = [
@@ -12,7 +13,6 @@ __all__ = [
     "BiasFinderConfig",
     "QuantiserConfig",
     "TensorFault",
-    "check_range",
 ]
 
 LSB_EXPONENT_WIDTH = 10
@@ -28,27 +28,11 @@ class TensorFault(enum.Enum):
     """The tensor has more beats than the quantiser can store."""
 
 
-def check_range(name: str, value: object, low: int, high: int) -> None:
-    """Refuse a value that is not an int between ``low`` and ``high``.
-
-    Raises
-    ------
-    TypeError
-        It is not an int.
-    ValueError
-        It is out of the range.
-    """
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name} must be an int, not {value!r}")
-    if not low <= value <= high:
-        raise ValueError(f"{name} must be between {low} and {high}, not {value}")
-
-
-def _check_tensor(unit: str, fmt: object, lanes: object, width: object) -> None:
+def _check_tensor(unit: str, fmt: object, lanes: int, width: int) -> None:
     if not isinstance(fmt, AdaptivFloatFormat):
         raise TypeError(f"{unit} format must be an AdaptivFloatFormat, not {fmt!r}")
-    check_range(f"{unit} lanes", lanes, 1, 256)
-    check_range(f"{unit} width", width, 2, 62)
+    require_between(f"{unit} lanes", lanes, 1, 256)
+    require_between(f"{unit} width", width, 2, 62)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +94,7 @@ class QuantiserConfig:
 
     def __post_init__(self) -> None:
         _check_tensor("quantiser", self.fmt, self.lanes, self.width)
-        check_range("quantiser depth", self.depth, 2, 65536)
+        require_between("quantiser depth", self.depth, 2, 65536)
 
     @property
     def bias_finder(self) -> BiasFinderConfig:

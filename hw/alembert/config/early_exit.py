@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import decimal
 import enum
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
-from itertools import pairwise
 from typing import ClassVar
 
-__all__ = ["EntropyConfig", "EntropyFault", "Interpolation"]
+from .checks import require_between
+from .interpolation import PRECISE, Interpolation, nearest_int
+
+__all__ = ["EntropyConfig", "EntropyFault"]
 
 
 class EntropyFault(enum.IntEnum):
@@ -22,41 +23,6 @@ class EntropyFault(enum.IntEnum):
     """One logit only: there is nothing to be uncertain about."""
     TOO_MANY_CLASSES = 2
     """More logits than the comparator's memory holds."""
-
-
-def _require_int(name: str, value: object) -> None:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name} must be an int, not {value!r}")
-
-
-def _require_between(name: str, value: int, low: int, high: int) -> None:
-    if not low <= value <= high:
-        raise ValueError(f"{name} must be between {low} and {high}, not {value}")
-
-
-def _rounded(value: Decimal) -> int:
-    return int(value.to_integral_value(decimal.ROUND_HALF_EVEN))
-
-
-# Decimal's ln and exp are correctly rounded by definition, so that the tables are the same
-# integers on every machine; a platform's own libm need not be.
-_PRECISE = decimal.Context(prec=40)
-
-
-@dataclass(frozen=True)
-class Interpolation:
-    """A function on [0, 1) as 2^table_bits chords; node i is the function at i / 2^table_bits.
-
-    Parameters
-    ----------
-    base : tuple of int
-        The function's value at the left end of every chord.
-    step : tuple of int
-        |value at the right end − value at the left end| of every chord.
-    """
-
-    base: tuple[int, ...]
-    step: tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,12 +75,9 @@ class EntropyConfig:
     """Fraction bits of the table of ln(1 + f) and of ln 2; at 22 ln 2's error is 1e-9 only."""
 
     def __post_init__(self) -> None:
-        _require_int("number of classes", self.max_classes)
-        _require_int("logit width", self.logit_width)
-        _require_int("logit fraction", self.logit_fraction)
-        _require_between("number of classes", self.max_classes, 2, 1024)
-        _require_between("logit width", self.logit_width, 4, 24)
-        _require_between("logit fraction", self.logit_fraction, 0, min(16, self.logit_width))
+        require_between("number of classes", self.max_classes, 2, 1024)
+        require_between("logit width", self.logit_width, 4, 24)
+        require_between("logit fraction", self.logit_fraction, 0, min(16, self.logit_width))
 
     @property
     def logit_min(self) -> int:
@@ -199,34 +162,29 @@ class EntropyConfig:
 
 @cache
 def _log2e(fraction: int) -> int:
-    return _rounded(_PRECISE.divide(Decimal(1 << fraction), _PRECISE.ln(Decimal(2))))
+    return nearest_int(PRECISE.divide(Decimal(1 << fraction), PRECISE.ln(Decimal(2))))
 
 
 @cache
 def _ln2(fraction: int) -> int:
-    return _rounded(_PRECISE.multiply(_PRECISE.ln(Decimal(2)), Decimal(1 << fraction)))
+    return nearest_int(PRECISE.multiply(PRECISE.ln(Decimal(2)), Decimal(1 << fraction)))
 
 
 @cache
 def _exp_table(bits: int, fraction: int) -> Interpolation:
     scale, num = Decimal(1 << fraction), 1 << bits
     nodes = [
-        _rounded(_PRECISE.multiply(scale, _PRECISE.power(Decimal(2), Decimal(-i) / num)))
+        nearest_int(PRECISE.multiply(scale, PRECISE.power(Decimal(2), Decimal(-i) / num)))
         for i in range(num + 1)
     ]
-    return _chords(nodes)
+    return Interpolation.through(nodes)
 
 
 @cache
 def _log_table(bits: int, fraction: int) -> Interpolation:
     scale, num = Decimal(1 << fraction), 1 << bits
     nodes = [
-        _rounded(_PRECISE.multiply(scale, _PRECISE.ln(1 + Decimal(i) / num)))
+        nearest_int(PRECISE.multiply(scale, PRECISE.ln(1 + Decimal(i) / num)))
         for i in range(num + 1)
     ]
-    return _chords(nodes)
-
-
-def _chords(nodes: list[int]) -> Interpolation:
-    step = tuple(abs(right - left) for left, right in pairwise(nodes))
-    return Interpolation(base=tuple(nodes[:-1]), step=step)
+    return Interpolation.through(nodes)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from .checks import require_int
+
 __all__ = [
     "AdaptivFloatFormat",
     "Format",
@@ -44,11 +46,6 @@ def _require(condition: bool, message: str) -> None:
         raise ValueError(message)
 
 
-def _require_int(name: str, value: object) -> None:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name} must be an int, not {value!r}")
-
-
 @dataclass(frozen=True, kw_only=True)
 class AdaptivFloatFormat:
     """AdaptivFloat<n,e>: a float whose exponent bias is chosen per tensor.
@@ -79,8 +76,8 @@ class AdaptivFloatFormat:
     """Bits of the signed exponent bias in every register and stream."""
 
     def __post_init__(self) -> None:
-        _require_int("AdaptivFloat width", self.width)
-        _require_int("AdaptivFloat exponent width", self.exponent_width)
+        require_int("AdaptivFloat width", self.width)
+        require_int("AdaptivFloat exponent width", self.exponent_width)
         _require(
             4 <= self.width <= 8, f"AdaptivFloat width must be between 4 and 8, not {self.width}"
         )
@@ -158,7 +155,7 @@ class IntegerFormat:
     width: int = 8
 
     def __post_init__(self) -> None:
-        _require_int("INT width", self.width)
+        require_int("INT width", self.width)
         _require(4 <= self.width <= 8, f"INT width must be between 4 and 8, not {self.width}")
 
     def __str__(self) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from .checks import require_between
+
 __all__ = [
     "ActivationQuantiserConfig",
     "Packing",
@@ -63,13 +65,6 @@ class RescaleFault(enum.IntEnum):
     """multiplier · max / 2^shift reached 2^scale_width; the beat's results are saturated."""
 
 
-def _require_range(name: str, value: object, low: int, high: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name} must be an int, not {value!r}")
-    if not low <= value <= high:
-        raise ValueError(f"{name} must be between {low} and {high}, not {value}")
-
-
 @dataclass(frozen=True, kw_only=True)
 class WeightMemoryConfig:
     """On-chip memory of packed ternary weights.
@@ -96,8 +91,8 @@ class WeightMemoryConfig:
     packing: Packing = Packing.TWO_BIT
 
     def __post_init__(self) -> None:
-        _require_range("weight memory lanes", self.lanes, 1, 1024)
-        _require_range("weight memory rows", self.rows, 2, 1 << 16)
+        require_between("weight memory lanes", self.lanes, 1, 1024)
+        require_between("weight memory rows", self.rows, 2, 1 << 16)
         if not isinstance(self.packing, Packing):
             raise TypeError(f"weight memory packing must be a Packing, not {self.packing!r}")
 
@@ -157,10 +152,10 @@ class ActivationQuantiserConfig:
     """The largest |code|; −128 is never used."""
 
     def __post_init__(self) -> None:
-        _require_range("quantiser width", self.width, 8, 24)
-        _require_range("quantiser lanes", self.lanes, 1, 1024)
-        _require_range("quantiser depth", self.depth, 2, 1 << 16)
-        _require_range("quantiser guard width", self.guard_width, 2, 16)
+        require_between("quantiser width", self.width, 8, 24)
+        require_between("quantiser lanes", self.lanes, 1, 1024)
+        require_between("quantiser depth", self.depth, 2, 1 << 16)
+        require_between("quantiser guard width", self.guard_width, 2, 16)
 
     @property
     def reciprocal_width(self) -> int:
@@ -210,11 +205,11 @@ class RescaleConfig:
     """Bits of the unsigned right shift."""
 
     def __post_init__(self) -> None:
-        _require_range("rescale lanes", self.lanes, 1, 1024)
-        _require_range("rescale accumulator width", self.accumulator_width, 8, 32)
-        _require_range("rescale max width", self.max_width, 8, 24)
-        _require_range("rescale scale width", self.scale_width, 8, 24)
-        _require_range("rescale output width", self.out_width, 8, 32)
+        require_between("rescale lanes", self.lanes, 1, 1024)
+        require_between("rescale accumulator width", self.accumulator_width, 8, 32)
+        require_between("rescale max width", self.max_width, 8, 24)
+        require_between("rescale scale width", self.scale_width, 8, 24)
+        require_between("rescale output width", self.out_width, 8, 32)
 
     @property
     def product_width(self) -> int:

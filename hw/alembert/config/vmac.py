@@ -5,18 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from .checks import require_between
 from .formats import AdaptivFloatFormat
 from .pair import FormatPair
 
 __all__ = ["VmacArrayConfig", "VmacConfig"]
-
-
-def require_between(name: str, value: object, low: int, high: int) -> None:
-    """Raise unless ``value`` is an int in low…high; the message names the rule and the value."""
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"{name} must be an int, not {value!r}")
-    if not low <= value <= high:
-        raise ValueError(f"{name} must be between {low} and {high}, not {value}")
 
 
 @dataclass(frozen=True, kw_only=True)
