@@ -6,7 +6,7 @@ a fully trained off-ramp after every pass. Source: Lan et al., arXiv 1909.11942.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +16,17 @@ from numpy.typing import ArrayLike, NDArray
 from .albert_config import EMBEDDINGS, HEAD, LAYER, MAPPING, TIED, AlbertConfig, tensor_shapes
 from .float_functions import gelu, gelu_tanh, layer_norm, linear, softmax
 
-__all__ = ["Albert", "AlbertConfig", "Forward", "LayerTensors"]
+__all__ = ["Albert", "AlbertConfig", "Forward", "LayerTensors", "Tap", "untouched"]
 
 Float32 = NDArray[np.float32]
+
+Tap = Callable[[str, Float32], Float32]
+"""Sees every tensor of a forward pass by name, and what it returns goes on in its place."""
+
+
+def untouched(name: str, tensor: Float32) -> Float32:
+    """The tap that changes nothing."""
+    return tensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +103,17 @@ class Albert:
                 raise ValueError(f"{name} holds NaN or infinity")
             self._tensors[name] = np.ascontiguousarray(values, dtype=np.float32)
 
+    def map_tensors(self, change: Tap) -> Albert:
+        """The same model with every tensor, by its name in the checkpoint, put through ``change``.
+
+        Raises
+        ------
+        ValueError
+            What comes back has another shape, is not of floats, or holds NaN or infinity.
+        """
+        changed = {name: change(name, tensor) for name, tensor in self._tensors.items()}
+        return Albert(self.config, changed)
+
     def layer_weight(self, name: str) -> Float32:
         """A weight of the shared layer as [out, in], e.g. ``"attention.query"`` or ``"ffn"``."""
         return self._tensors[f"{LAYER}.{name}.weight"]
@@ -109,6 +128,7 @@ class Albert:
         *,
         attention_mask: ArrayLike | None = None,
         record: Collection[int] = (),
+        tap: Tap = untouched,
     ) -> Forward:
         """Run every pass.
 
@@ -120,6 +140,9 @@ class Albert:
             False where a token is padding; all True otherwise.
         record : collection of int
             The passes, from 0, whose tensors are kept.
+        tap : Tap
+            Called with "embeddings", "hidden" (after the mapping and after every pass), the names
+            of :class:`LayerTensors`, "scores" (before the softmax) and "ffn_sum" (before GELU).
 
         Raises
         ------
@@ -132,19 +155,24 @@ class Albert:
         for index in record:
             if not 0 <= index < passes:
                 raise ValueError(f"recorded pass must be between 0 and {passes - 1}, not {index}")
-        hidden = [self._embed(ids)]
+        hidden = [self._embed(ids, tap)]
         layers: dict[int, LayerTensors] = {}
         for index in range(passes):
-            layer = self._pass(hidden[-1], mask)
+            layer = self._pass(hidden[-1], mask, tap)
             hidden.append(layer.output)
             if index in record:
                 layers[index] = layer
         return Forward(hidden=tuple(hidden), layers=layers)
 
-    def logits(self, hidden: Float32) -> Float32:
-        """The masked-language head on hidden states [..., H]: logits [..., vocabulary]."""
-        dense = self._activation(self._linear(f"{HEAD}.dense", hidden))
-        return self._linear(f"{HEAD}.decoder", self._normalise(f"{HEAD}.LayerNorm", dense))
+    def logits(self, hidden: Float32, *, tap: Tap = untouched) -> Float32:
+        """The masked-language head on hidden states [..., H]: logits [..., vocabulary].
+
+        ``tap`` is called with "head_sum" (before GELU), "head_dense" and "head_normalised".
+        """
+        total = tap("head_sum", self._linear(f"{HEAD}.dense", hidden))
+        dense = tap("head_dense", self._activation(total))
+        normalised = tap("head_normalised", self._normalise(f"{HEAD}.LayerNorm", dense))
+        return self._linear(f"{HEAD}.decoder", normalised)
 
     def off_ramp_logits(self, token_ids: ArrayLike, **options: Any) -> Float32:
         """The head's logits after every pass, [passes, ..., T, vocabulary]."""
@@ -184,31 +212,37 @@ class Albert:
     def _activation(self, x: Float32) -> Float32:
         return gelu(x) if self.config.hidden_act == "gelu" else gelu_tanh(x)
 
-    def _embed(self, ids: NDArray[np.int64]) -> Float32:
+    def _embed(self, ids: NDArray[np.int64], tap: Tap) -> Float32:
         words = self._tensors[f"{EMBEDDINGS}.word_embeddings.weight"][ids]
         positions = self._tensors[f"{EMBEDDINGS}.position_embeddings.weight"][: ids.shape[-1]]
         segment = self._tensors[f"{EMBEDDINGS}.token_type_embeddings.weight"][0]
         embedded = self._normalise(f"{EMBEDDINGS}.LayerNorm", words + segment + positions)
-        return self._linear(MAPPING, embedded)
+        return tap("hidden", self._linear(MAPPING, tap("embeddings", embedded)))
 
-    def _pass(self, x: Float32, mask: NDArray[np.bool_]) -> LayerTensors:
+    def _pass(self, x: Float32, mask: NDArray[np.bool_], tap: Tap) -> LayerTensors:
         def heads(y: Float32) -> Float32:  # [..., T, H] -> [..., N, T, H/N]
             split = y.reshape(*y.shape[:-1], self.config.num_attention_heads, self.config.head_size)
             return np.swapaxes(split, -3, -2)
 
-        query = self._linear(f"{LAYER}.attention.query", x)
-        key = self._linear(f"{LAYER}.attention.key", x)
-        value = self._linear(f"{LAYER}.attention.value", x)
+        query = tap("query", self._linear(f"{LAYER}.attention.query", x))
+        key = tap("key", self._linear(f"{LAYER}.attention.key", x))
+        value = tap("value", self._linear(f"{LAYER}.attention.value", x))
         scale = np.float32(1 / np.sqrt(self.config.head_size))
-        scores = heads(query) @ np.swapaxes(heads(key), -1, -2) * scale
+        scores = tap("scores", heads(query) @ np.swapaxes(heads(key), -1, -2) * scale)
         scores = np.where(mask[..., None, None, :], scores, np.float32(-np.inf))
-        probabilities = softmax(scores)
+        probabilities = tap("probabilities", softmax(scores))
         context = np.swapaxes(probabilities @ heads(value), -3, -2).reshape(x.shape)
-        attention_output = self._linear(f"{LAYER}.attention.dense", context)
-        ffn_input = self._normalise(f"{LAYER}.attention.LayerNorm", x + attention_output)
-        ffn_intermediate = self._activation(self._linear(f"{LAYER}.ffn", ffn_input))
-        ffn_output = self._linear(f"{LAYER}.ffn_output", ffn_intermediate)
-        output = self._normalise(f"{LAYER}.full_layer_layer_norm", ffn_input + ffn_output)
+        context = tap("context", context)
+        attention_output = tap(
+            "attention_output", self._linear(f"{LAYER}.attention.dense", context)
+        )
+        normalised = self._normalise(f"{LAYER}.attention.LayerNorm", x + attention_output)
+        ffn_input = tap("ffn_input", normalised)
+        ffn_sum = tap("ffn_sum", self._linear(f"{LAYER}.ffn", ffn_input))
+        ffn_intermediate = tap("ffn_intermediate", self._activation(ffn_sum))
+        ffn_output = tap("ffn_output", self._linear(f"{LAYER}.ffn_output", ffn_intermediate))
+        normalised = self._normalise(f"{LAYER}.full_layer_layer_norm", ffn_input + ffn_output)
+        output = tap("hidden", normalised)
         return LayerTensors(
             attention_input=x,
             query=query,

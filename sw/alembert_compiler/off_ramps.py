@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .albert import Tap, untouched
 from .workloads import ReactionModel
 
 __all__ = ["MaskedLogits", "masked_logits"]
@@ -54,7 +55,11 @@ class MaskedLogits:
 
 
 def masked_logits(
-    model: ReactionModel, reactions: Iterable[str] | None = None, *, every: int = 7
+    model: ReactionModel,
+    reactions: Iterable[str] | None = None,
+    *,
+    every: int = 7,
+    tap: Tap = untouched,
 ) -> MaskedLogits:
     """Hide each token of each reaction once, every seventh at a time, and ask every off-ramp.
 
@@ -69,6 +74,8 @@ def masked_logits(
         Reaction SMILES; the model's own otherwise.
     every : int
         Distance of masked tokens, at least 1.
+    tap : Tap
+        Sees, and may replace, every tensor on the way; see :meth:`Albert.forward`.
 
     Raises
     ------
@@ -85,8 +92,8 @@ def masked_logits(
         hidden = np.zeros((every, len(token_ids)), dtype=bool)
         hidden[inner % every, inner + 1] = True
         runs = np.where(hidden, model.tokeniser.mask_id, token_ids)
-        states = np.stack(model.albert.forward(runs).hidden[1:])
-        logits.append(model.albert.logits(states[:, hidden]))
+        states = np.stack(model.albert.forward(runs, tap=tap).hidden[1:])
+        logits.append(model.albert.logits(states[:, hidden], tap=tap))
         answers.append(np.broadcast_to(token_ids, hidden.shape)[hidden])
     if not logits:
         raise ValueError("there must be at least one reaction")
