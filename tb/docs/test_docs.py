@@ -29,6 +29,8 @@ PAGES = {
     "early_exit": ["modules/entropy.md"],
     "flows": ["flows.md", "modules/hierarchy.md"],
     "formats": ["modules/formats.md"],
+    "memory": ["modules/transposer.md"],
+    "sfu": [f"modules/{page}.md" for page in ("sfu", "softmax", "layernorm", "gelu", "residual")],
     "ternary": ["modules/ternary.md"],
     "vmac": ["modules/vmac.md", "modules/matrix_unit.md"],
 }
