@@ -9,40 +9,20 @@ from typing import Any
 import numpy as np
 import pytest
 from alembert_compiler.albert import Albert
-from alembert_compiler.albert_config import AlbertConfig, tensor_shapes
+from alembert_compiler.albert_config import AlbertConfig
 from alembert_compiler.checkpoint import load_checkpoint
 from alembert_compiler.float_functions import erf, gelu, gelu_tanh, softmax
 from alembert_compiler.off_ramps import MaskedLogits, masked_logits
 from alembert_compiler.rxnmapper import CHECKPOINT, CONFIG, fetch_rxnmapper
 from alembert_compiler.workloads import ReactionModel, load_albert
 from compiler.albert_oracle import LAYER, Oracle
+from compiler.tiny_albert import TINY, tiny_tensors
 from numpy.typing import NDArray
-
-TINY = AlbertConfig(
-    vocab_size=11,
-    embedding_size=4,
-    hidden_size=6,
-    num_hidden_layers=3,
-    num_attention_heads=2,
-    intermediate_size=8,
-    max_position_embeddings=7,
-    type_vocab_size=2,
-    layer_norm_eps=1e-12,
-    hidden_act="gelu",
-)
 
 
 @pytest.fixture(scope="module")
 def model() -> ReactionModel:
     return load_albert()
-
-
-def _tiny_tensors() -> dict[str, NDArray[Any]]:
-    rng = np.random.default_rng(5)
-    return {
-        name: rng.normal(size=shape).astype(np.float32)
-        for name, shape in tensor_shapes(TINY).items()
-    }
 
 
 def test_erf_and_gelu_against_math() -> None:
@@ -84,7 +64,7 @@ def test_every_pass_and_off_ramp_against_float64(model: ReactionModel) -> None:
 
 
 def test_tiny_model_against_float64() -> None:
-    tensors = _tiny_tensors()
+    tensors = tiny_tensors()
     oracle, albert = Oracle(TINY, tensors), Albert(TINY, tensors)
     ids = np.array([3, 10, 0, 3, 7, 1, 2])
     states = oracle.embed(ids)
@@ -171,7 +151,7 @@ def test_masking_is_checked(model: ReactionModel) -> None:
 )
 def test_bad_input_is_refused(ids: Any, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError) as caught:
-        Albert(TINY, _tiny_tensors()).forward(ids, **options)
+        Albert(TINY, tiny_tensors()).forward(ids, **options)
     assert str(caught.value) == message
 
 
@@ -179,7 +159,7 @@ def test_bad_tensors_are_refused() -> None:
     name = f"{LAYER}.ffn.weight"
 
     def refused(message: str, changed: NDArray[Any] | None) -> None:
-        tensors = _tiny_tensors()
+        tensors = tiny_tensors()
         del tensors[name]
         if changed is not None:
             tensors[name] = changed
@@ -194,7 +174,7 @@ def test_bad_tensors_are_refused() -> None:
 
 
 def test_tied_decoder_may_be_left_out() -> None:
-    tensors = _tiny_tensors()
+    tensors = tiny_tensors()
     tensors["predictions.bias"] = tensors.pop("predictions.decoder.bias")
     del tensors["predictions.decoder.weight"]
     embedding = tensors["albert.embeddings.word_embeddings.weight"]

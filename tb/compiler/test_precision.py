@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from alembert.config import AdaptivFloatFormat, IntegerFormat
 from alembert_compiler.albert import Albert
-from alembert_compiler.albert_config import AlbertConfig, tensor_shapes
 from alembert_compiler.precision import (
     Codes,
     FixedPoint,
@@ -17,20 +16,9 @@ from alembert_compiler.precision import (
     rounding_tap,
 )
 from alembert_golden import adaptivfloat
+from compiler.tiny_albert import TINY, tiny_tensors
 
 AF8 = AdaptivFloatFormat()
-CONFIG = AlbertConfig(
-    vocab_size=11,
-    embedding_size=4,
-    hidden_size=6,
-    num_hidden_layers=3,
-    num_attention_heads=2,
-    intermediate_size=8,
-    max_position_embeddings=7,
-    type_vocab_size=2,
-    layer_norm_eps=1e-12,
-    hidden_act="gelu",
-)
 IDS = [1, 5, 2, 9]
 NAMES = {
     *("embeddings", "hidden", "query", "key", "value", "scores", "probabilities", "context"),
@@ -41,12 +29,7 @@ NAMES = {
 
 @pytest.fixture(scope="module")
 def model() -> Albert:
-    rng = np.random.default_rng(7)
-    tensors = {
-        name: rng.normal(size=shape).astype(np.float32)
-        for name, shape in tensor_shapes(CONFIG).items()
-    }
-    return Albert(CONFIG, tensors)
+    return Albert(TINY, tiny_tensors())
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +43,7 @@ def test_ranges_see_every_tensor_and_change_nothing(model: Albert, ranges: Range
     assert ranges.largest.keys() == NAMES
     states = model.forward(IDS).hidden
     np.testing.assert_array_equal(model.forward(IDS, tap=Ranges()).hidden[-1], states[-1])
-    largest = np.abs(np.stack(states)).reshape(-1, CONFIG.hidden_size).max(axis=0)
+    largest = np.abs(np.stack(states)).reshape(-1, TINY.hidden_size).max(axis=0)
     np.testing.assert_array_equal(ranges.largest["hidden"], largest)
 
 
@@ -69,7 +52,7 @@ def test_ranges_of_tensors_as_wide_as_the_sequence(model: Albert) -> None:
     for ids in (IDS, IDS[:2]):
         model.forward(ids, tap=seen)
     assert seen.largest["scores"].shape == (1,)
-    assert seen.largest["query"].shape == (CONFIG.hidden_size,)
+    assert seen.largest["query"].shape == (TINY.hidden_size,)
 
 
 def test_a_tap_replaces_what_flows_on(model: Albert) -> None:
