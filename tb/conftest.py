@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import settings
 from support.simulate import SIMULATORS
 
 # Before anything imports numpy: with two threads each, tests that share the cores wait for one
 # another at every matrix product (measured: 29 CPU seconds for what takes 1.5).
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+# The same examples every time, and no clock: a loaded machine is no reason to fail.
+settings.register_profile("regression", deadline=None, derandomize=True)
+settings.load_profile("regression")
 
 
 @pytest.fixture(params=SIMULATORS)

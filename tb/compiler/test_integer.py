@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 INT8 = IntegerFormat()
 FORMATS = [IntegerFormat(width=width) for width in range(4, 9)]
-exact = settings(deadline=None, derandomize=True, max_examples=200)
+exact = settings(max_examples=200)
 finite = st.floats(allow_nan=False, allow_infinity=False)
 
 

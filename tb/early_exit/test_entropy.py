@@ -110,7 +110,7 @@ def test_threshold_ends() -> None:
 
 
 @given(st.data())
-@settings(deadline=None, derandomize=True, max_examples=200)
+@settings(max_examples=200)
 def test_golden_is_its_definition_in_exact_fractions(data: st.DataObject) -> None:
     logit = st.integers(SMALL.logit_min, SMALL.logit_max)
     row = data.draw(st.lists(logit, min_size=2, max_size=SMALL.max_classes))

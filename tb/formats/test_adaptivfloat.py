@@ -75,7 +75,7 @@ def test_encode_fixed_is_exhaustive_at_a_small_width(fmt: AdaptivFloatFormat) ->
     assert got.ravel().tolist() == want
 
 
-@settings(deadline=None, derandomize=True, max_examples=400)
+@settings(max_examples=400)
 @given(
     st.integers(-(2**61), 2**61),
     st.integers(0, 61),

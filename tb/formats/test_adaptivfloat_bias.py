@@ -66,7 +66,7 @@ def test_bias_at_the_register_s_ends(largest: float, bias: int) -> None:
     assert adaptivfloat.bias_of_tensor([largest], AF8) == bias
 
 
-@settings(deadline=None, derandomize=True, max_examples=200)
+@settings(max_examples=200)
 @given(
     st.lists(st.integers(-(2**52), 2**52), min_size=1, max_size=5),
     st.integers(-60, 60),

@@ -61,7 +61,7 @@ def test_golden_equals_the_definition_for_every_code(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-@settings(deadline=None, derandomize=True, max_examples=100)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_golden_equals_the_definition(name: str, data) -> None:
     config = CONFIGS[name]

@@ -48,7 +48,7 @@ def test_golden_within_bounds_for_every_input_of_eight_bits(guard: int) -> None:
 
 
 @pytest.mark.parametrize("config", GOLDEN_CONFIGS, ids=str)
-@settings(deadline=None, derandomize=True, max_examples=100)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_golden_within_bounds(config: ActivationQuantiserConfig, data) -> None:
     top = data.draw(st.integers(0, 1 << (config.width - 1)))

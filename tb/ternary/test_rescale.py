@@ -28,7 +28,7 @@ def _fraction(multiplier: int, token_max: int, shift: int) -> Fraction:
 
 
 @pytest.mark.parametrize("config", GOLDEN_CONFIGS, ids=str)
-@settings(deadline=None, derandomize=True, max_examples=300)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_golden_within_bounds(config: RescaleConfig, data) -> None:
     token_max = data.draw(st.integers(0, 1 << (config.max_width - 1)))
@@ -65,7 +65,7 @@ def test_golden_rounds_half_to_even() -> None:
     assert got.tolist() == [round(Fraction(int(a), 2)) for a in accumulators]
 
 
-@settings(deadline=None, derandomize=True, max_examples=200)
+@settings(max_examples=200)
 @given(
     st.floats(1e-6, 10.0),
     st.integers(4, 16).map(lambda n: 2.0**-n),

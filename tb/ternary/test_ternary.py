@@ -25,7 +25,7 @@ def _absmean_by_definition(weights: list[float]) -> list[int]:
 
 
 # integers / 16 have an exact sum, so the float64 mean can err only in its division
-@settings(deadline=None, derandomize=True, max_examples=200)
+@settings(max_examples=200)
 @given(st.lists(st.integers(-500, 500), min_size=1, max_size=64).filter(any))
 def test_absmean_is_its_definition(integers: list[int]) -> None:
     weights = [i / 16 for i in integers]
@@ -108,7 +108,7 @@ def test_pack5_every_byte() -> None:
             ternary.unpack5([[0, byte]], 10)
 
 
-@settings(deadline=None, derandomize=True, max_examples=100)
+@settings(max_examples=100)
 @given(
     st.sampled_from(Packing),
     st.integers(1, 3).flatmap(

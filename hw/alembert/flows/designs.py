@@ -24,6 +24,10 @@ from ..config import (
 )
 from ..config.adaptivfloat import QuantiserConfig
 from ..config.early_exit import EntropyConfig
+from ..config.gelu import GeluConfig
+from ..config.layernorm import LayerNormConfig
+from ..config.residual import ResidualConfig
+from ..config.softmax import SoftmaxConfig
 from ..config.ternary import (
     ActivationQuantiserConfig,
     Packing,
@@ -31,6 +35,10 @@ from ..config.ternary import (
     WeightMemoryConfig,
 )
 from ..early_exit.entropy import EarlyExit
+from ..sfu.gelu import Gelu
+from ..sfu.layernorm import LayerNorm
+from ..sfu.residual import ResidualAdd
+from ..sfu.softmax import Softmax
 from ..ternary.activation_quantiser import ActivationQuantiser
 from ..ternary.rescale import Rescale
 from ..ternary.weight_memory import WeightMemory
@@ -88,8 +96,10 @@ def designs(preset: Preset) -> list[Design]:
         found.append(_design("adaptivfloat_quantiser", Quantiser, quantiser))
     if isinstance(vmac.pair.weight, TernaryFormat):
         found += _ternary_parts(preset.main_array)
+    is_small = preset.macs < 64
+    found += _special_functions(preset.main_array, longest_row=32 if is_small else 1024)
     # two banks of logits are most of the comparator: a small machine has few classes
-    entropy = EntropyConfig(max_classes=16 if preset.macs < 64 else 1024)
+    entropy = EntropyConfig(max_classes=16 if is_small else 1024)
     found.append(_design("early_exit", EarlyExit, entropy))
     return found
 
@@ -118,6 +128,22 @@ def _ternary_parts(array: VmacArrayConfig) -> list[Design]:
         _design("ternary_weight_memory", WeightMemory, memory),
         _design("activation_quantiser", ActivationQuantiser, quantiser),
         _design("rescale", Rescale, rescale),
+    ]
+
+
+def _special_functions(array: VmacArrayConfig, longest_row: int) -> list[Design]:
+    """Half as many lanes as results a beat: as many numbers of 16 bits as codes fill a word."""
+    lanes = max(1, array.vmacs // 2)
+    beats = -(-longest_row // lanes)
+    softmax = SoftmaxConfig(lanes=lanes, depth=beats)
+    residual = ResidualConfig(lanes=lanes, fmt=array.vmac.pair.activation)
+    # half a row more than the longest, which loads while a row's variance is found
+    norm = LayerNormConfig(lanes=lanes, max_length=longest_row, depth=beats + beats // 2)
+    return [
+        _design("softmax", Softmax, softmax),
+        _design("residual_add", ResidualAdd, residual),
+        _design("layer_norm", LayerNorm, norm),
+        _design("gelu", Gelu, GeluConfig(lanes=lanes)),
     ]
 
 
