@@ -1,4 +1,7 @@
-"""``python bench``: measures every tracked figure and writes bench/results.json."""
+"""``python bench``: measures every tracked figure and writes bench/results.json.
+
+``python bench precision`` measures the figures of one kind again and keeps the others.
+"""
 
 import os
 import sys

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from alembert.config import PRESETS, VmacConfig
@@ -11,7 +12,8 @@ from alembert.flows.area import measure_area
 from alembert.flows.designs import VMAC_FORMATS, designs, format_pair, vmac_design
 from demo.jobs import JOBS, Job, replay_design, rtl_of, run
 from early_exit.oracle import max_entropy_error
-from figures import Figure
+from figures import Figure, load_figures
+from precision import precision_figures
 from rich.console import Console
 from support.real_tensors import array_recording, workloads
 
@@ -98,28 +100,59 @@ def _simulation_speed(root: Path) -> Iterator[Figure]:
     )
 
 
-_MEASUREMENTS: tuple[Measurement, ...] = (
-    _utilisation,
-    _vmac_area,
-    _entropy,
-    _simulation_speed,
-    _design_area,
+def _precision(root: Path) -> Iterator[Figure]:
+    """What the formats of a machine's tensors cost the pretrained ALBERT."""
+    yield from precision_figures("python bench precision")
+
+
+_MEASUREMENTS: tuple[tuple[str, Measurement], ...] = (
+    ("array", _utilisation),
+    ("area", _vmac_area),
+    ("entropy", _entropy),
+    ("simulation", _simulation_speed),
+    ("area", _design_area),
+    ("precision", _precision),
 )
+"""What measures the figures of each kind; a figure's kind is its name up to the first dot."""
 
 
-def main(root: Path) -> int:
-    """Measure everything, then write the results; nothing is written if a measurement fails."""
-    console = Console(highlight=False)
-    results: list[Figure] = []
-    for measurement in _MEASUREMENTS:
-        for figure in measurement(root):
-            console.print(f"{figure.name:<56} {figure}")
-            results.append(figure)
+def _save(figures: Iterable[Figure], path: Path) -> None:
     plain = [
-        {"name": f.name, "value": f.value, "unit": f.unit, "command": f.command} for f in results
+        {"name": f.name, "value": f.value, "unit": f.unit, "command": f.command} for f in figures
     ]
-    path = root / "bench" / "results.json"
     part = path.with_suffix(".part")
     part.write_text(json.dumps(plain, indent=2) + "\n", encoding="utf-8")
     part.replace(path)
+
+
+def main(root: Path, arguments: Sequence[str] | None = None) -> int:
+    """Measure, then write the results; nothing is written if a measurement fails.
+
+    Parameters
+    ----------
+    root : Path
+        The checkout.
+    arguments : sequence of str, optional
+        The kinds to measure, every kind if none; figures of other kinds stay as they are.
+    """
+    kinds = list(dict.fromkeys(kind for kind, _ in _MEASUREMENTS))
+    parser = argparse.ArgumentParser(
+        prog="python bench", description="Measure the tracked figures into bench/results.json."
+    )
+    parser.add_argument("kinds", nargs="*", metavar="kind", help=f"of {', '.join(kinds)}; or all")
+    chosen = parser.parse_args(arguments).kinds
+    wanted = chosen or kinds
+    for kind in wanted:
+        if kind not in kinds:
+            parser.error(f"kind must be one of {', '.join(kinds)}, not {kind}")
+    path = root / "bench" / "results.json"
+    known = load_figures(path) if chosen else {}
+    results = [f for f in known.values() if f.name.partition(".")[0] not in wanted]
+    console = Console(highlight=False)
+    for kind, measurement in _MEASUREMENTS:
+        if kind in wanted:
+            for figure in measurement(root):
+                console.print(f"{figure.name:<56} {figure}")
+                results.append(figure)
+    _save(results, path)
     return 0

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import math
+from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -18,6 +21,7 @@ from alembert_compiler.precision import (
 from alembert_golden import adaptivfloat
 from compiler.tiny_albert import TINY, tiny_tensors
 
+BENCH = Path(__file__).resolve().parents[2] / "bench"
 AF8 = AdaptivFloatFormat()
 IDS = [1, 5, 2, 9]
 NAMES = {
@@ -120,3 +124,25 @@ def test_rounding_every_tensor_moves_the_result_a_little(model: Albert, ranges: 
     rules = dict.fromkeys(NAMES, FixedPoint(width=16))
     close = model.forward(IDS, tap=rounding_tap(rules, ranges)).hidden[-1]
     assert 0 < np.abs(close - exact).max() < 0.01
+
+
+@pytest.fixture
+def study(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """bench/precision.py, of a folder of scripts that is no package."""
+    monkeypatch.syspath_prepend(str(BENCH))
+    return importlib.import_module("precision")
+
+
+def test_the_studys_plans_name_tensors_that_a_tap_sees(study: ModuleType) -> None:
+    """And all of them: one that is in no group would stay float32 in every plan."""
+    groups = (*study.SUMS, *study.STATES, *study.OPERANDS)
+    assert sorted(groups) == sorted(NAMES)
+    for name, plan in study.PLANS.items():
+        assert plan.rules.keys() <= NAMES, name
+    assert study.PLANS["everywhere"].rules.keys() == NAMES
+    assert study.PLANS["int8"].rules.keys() == NAMES
+
+
+def test_no_two_plans_of_the_study_are_the_same(study: ModuleType) -> None:
+    plans = list(study.PLANS.values())
+    assert all(one != other for i, one in enumerate(plans) for other in plans[:i])

@@ -20,7 +20,8 @@ README = "# Title\n\n<!-- results:begin -->\nstale\n<!-- results:end -->\n\nThe 
 def bench(monkeypatch: pytest.MonkeyPatch) -> dict[str, ModuleType]:
     """The scripts of bench/, which is a folder of scripts and no package."""
     monkeypatch.syspath_prepend(str(BENCH))
-    return {name: importlib.import_module(name) for name in ("figures", "tables", "docs_figures")}
+    names = ("figures", "tables", "docs_figures", "measure", "precision")
+    return {name: importlib.import_module(name) for name in names}
 
 
 def _figure(name: str, value: float, unit: str) -> dict[str, Any]:
@@ -121,6 +122,34 @@ def test_markers_must_be_there_once(
     assert not (root / "docs" / "results.md").exists()
 
 
+def test_one_kind_is_measured_again_and_the_others_stay(
+    bench: dict, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    figures, measure = bench["figures"], bench["measure"]
+
+    def measuring(name: str, value: float) -> Any:
+        return lambda _: iter([figures.Figure(name=name, value=value, unit="", command="c")])
+
+    measurements = [("area", measuring("area.new", 1)), ("entropy", measuring("entropy.new", 2.5))]
+    monkeypatch.setattr(measure, "_MEASUREMENTS", measurements)
+    path = root / "bench" / "results.json"
+
+    def results() -> dict[str, float]:
+        return {name: figure.value for name, figure in figures.load_figures(path).items()}
+
+    before = {entry["name"]: entry["value"] for entry in RESULTS}
+    _write_results(root, RESULTS)
+    assert measure.main(root, ["entropy"]) == 0
+    del before["entropy.max_error"]
+    assert results() == {**before, "entropy.new": 2.5}
+    assert measure.main(root, []) == 0
+    assert results() == {"area.new": 1, "entropy.new": 2.5}
+    capsys.readouterr()
+    with pytest.raises(SystemExit):
+        measure.main(root, ["areas"])
+    assert capsys.readouterr().err.endswith("kind must be one of area, entropy, not areas\n")
+
+
 def test_figures_in_pages(bench: dict, root: Path, caplog: pytest.LogCaptureFixture) -> None:
     _write_results(root, RESULTS)
     figures = bench["figures"].load_figures(root / "bench" / "results.json")
@@ -136,7 +165,7 @@ def test_figures_in_pages(bench: dict, root: Path, caplog: pytest.LogCaptureFixt
     assert not caplog.records
 
 
-def test_every_figure_in_the_pages_has_a_name_of_the_tracked_kind() -> None:
+def test_every_figure_in_the_pages_has_a_name_of_the_tracked_kind(bench: dict) -> None:
     """A misspelt name would read "not measured" for ever."""
     docs = BENCH.parent / "docs"
     kinds = (
@@ -151,6 +180,10 @@ def test_every_figure_in_the_pages_has_a_name_of_the_tracked_kind() -> None:
         for page in docs.rglob("*.md")
         for name in re.findall(r"figure:([\w.]+)", page.read_text(encoding="utf-8"))
     ]
-    assert found
-    for name in found:
+    study = bench["precision"]
+    precision = [f"precision.{plan}.{measure}" for plan in study.PLANS for measure in study.UNITS]
+    assert [name for name in found if name.startswith("precision.")] == precision
+    others = [name for name in found if name not in precision]
+    assert others
+    for name in others:
         assert any(re.fullmatch(kind, name) for kind in kinds), name
