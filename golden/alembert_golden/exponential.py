@@ -10,6 +10,7 @@ from alembert.config.early_exit import EntropyConfig
 from numpy.typing import ArrayLike, NDArray
 
 from .fixed import rounding_shift_right
+from .interpolation import chord
 
 __all__ = ["exponential", "exponential_table"]
 
@@ -40,11 +41,8 @@ def exponential(distance: ArrayLike, config: EntropyConfig) -> NDArray[np.int64]
     power = rounding_shift_right(distance * config.log2e, drop, Rounding.HALF_UP)
     exponent = power >> config.POWER_FRACTION
     fraction = power & ((1 << config.POWER_FRACTION) - 1)
-    chord = fraction >> config.INTERPOLATION_BITS
-    position = fraction & ((1 << config.INTERPOLATION_BITS) - 1)
-    base = np.array(config.exp_table.base, dtype=np.int64)[chord]
-    step = np.array(config.exp_table.step, dtype=np.int64)[chord]
-    fall = rounding_shift_right(step * position, config.INTERPOLATION_BITS, Rounding.HALF_UP)
+    base, offset = chord(config.exp_table, fraction, config.INTERPOLATION_BITS)
+    fall = rounding_shift_right(offset, config.INTERPOLATION_BITS, Rounding.HALF_UP)
     significand = (base - fall) << (config.EXP_FRACTION - config.EXP_TABLE_FRACTION)
     return rounding_shift_right(significand, np.minimum(exponent, 62), Rounding.HALF_UP)
 

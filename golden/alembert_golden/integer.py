@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 __all__ = ["absmax_scale", "dequantise", "quantise", "requantise_parameters"]
 
 _MULTIPLIER_BITS = 32
+_MAX_SHIFT = 63
 _SMALLEST_SCALE = float(np.finfo(np.float64).tiny)
 
 
@@ -100,36 +101,32 @@ def _checked_scale(scale: ArrayLike) -> NDArray[np.float64]:
 
 
 def requantise_parameters(
-    real_multiplier: ArrayLike, *, max_shift: int = 63
+    real_multiplier: ArrayLike,
 ) -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
     """Integers with which real_multiplier ≈ multiplier / 2^shift.
 
     The multiplier is normalised, 2^31 ≤ multiplier < 2^32, hence right to 2^−32 relative. Where
-    that would take a shift beyond s = ``max_shift`` (below 2^(31−s)), the shift is s and the
-    multiplier has the bits that are left, right to 2^−(s+1) absolute, and at last 0.
+    that would take a shift beyond 63 (below 2^−32), the shift is 63 and the multiplier has the
+    bits that are left, right to 2^−64 absolute, and at last 0.
 
     Parameters
     ----------
     real_multiplier : array
         Any shape; above 0 and at most 2^32 − 1. For a matrix product this is activation scale ×
         weight scale / output scale.
-    max_shift : int
-        The largest shift the hardware can do, 0…63.
 
     Returns
     -------
     multiplier : array of uint32
         Rounded to nearest, ties to even.
     shift : array of uint8
-        0…max_shift.
+        0…63.
 
     Raises
     ------
     ValueError
-        A real multiplier or the largest shift is out of its range.
+        A real multiplier is out of its range.
     """
-    if not 0 <= max_shift <= 63:
-        raise ValueError(f"largest shift must be between 0 and 63, not {max_shift}")
     real = np.asarray(real_multiplier, dtype=np.float64)
     limit = (1 << _MULTIPLIER_BITS) - 1
     good = (real > 0) & (real <= limit)  # false for NaN
@@ -139,7 +136,7 @@ def requantise_parameters(
         )
     # frexp: real = f · 2^x with ½ ≤ f < 1, so that f · 2^32 is normalised; all steps are exact
     exponent = np.frexp(real)[1].astype(np.int64)
-    shift = np.minimum(_MULTIPLIER_BITS - exponent, max_shift)
+    shift = np.minimum(_MULTIPLIER_BITS - exponent, _MAX_SHIFT)
     multiplier = np.rint(np.ldexp(real, shift)).astype(np.int64)
     carried = multiplier > limit  # 0.11…1 rounds up to 1.00…0
     multiplier = np.where(carried, multiplier >> 1, multiplier)

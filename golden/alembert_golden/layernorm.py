@@ -8,6 +8,7 @@ from alembert.config.layernorm import LayerNormConfig
 from numpy.typing import ArrayLike, NDArray
 
 from .fixed import overflow, rounding_shift_right
+from .interpolation import chord
 
 __all__ = ["inverse_root", "layernorm", "normalise", "scaled_variance"]
 
@@ -54,11 +55,10 @@ def inverse_root(
     fraction = np.array(
         [(d << kept >> e) & ((1 << kept) - 1) for d, e in zip(variances, octaves)], dtype=np.int64
     )
-    position = fraction & ((1 << config.INTERPOLATION_BITS) - 1)
-    chord = (octave & 1) << config.TABLE_BITS | fraction >> config.INTERPOLATION_BITS
-    base = np.array(config.root_table.base, dtype=np.int64)[chord]
-    step = np.array(config.root_table.step, dtype=np.int64)[chord]
-    fall = rounding_shift_right(step * position, config.INTERPOLATION_BITS, Rounding.HALF_UP)
+    # an odd octave's chords follow those of an even one
+    argument = (octave & 1) << kept | fraction
+    base, offset = chord(config.root_table, argument, config.INTERPOLATION_BITS)
+    fall = rounding_shift_right(offset, config.INTERPOLATION_BITS, Rounding.HALF_UP)
     root = np.where(np.array([d == 0 for d in variances], dtype=bool), 0, base - fall)
     return root, octave >> 1
 

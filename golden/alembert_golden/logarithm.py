@@ -8,6 +8,7 @@ from alembert.config.early_exit import EntropyConfig
 from numpy.typing import ArrayLike, NDArray
 
 from .fixed import rounding_shift_right
+from .interpolation import chord
 
 __all__ = ["logarithm"]
 
@@ -39,11 +40,8 @@ def logarithm(value: ArrayLike, config: EntropyConfig) -> NDArray[np.int64]:
     octave = np.frexp(value.astype(np.float64))[1].astype(np.int64) - 1 - config.EXP_FRACTION
     kept = config.TABLE_BITS + config.INTERPOLATION_BITS
     fraction = (value >> (config.EXP_FRACTION + octave - kept)) & ((1 << kept) - 1)
-    chord = fraction >> config.INTERPOLATION_BITS
-    position = fraction & ((1 << config.INTERPOLATION_BITS) - 1)
-    base = np.array(config.log_table.base, dtype=np.int64)[chord]
-    step = np.array(config.log_table.step, dtype=np.int64)[chord]
-    rise = rounding_shift_right(step * position, config.INTERPOLATION_BITS, Rounding.HALF_UP)
+    base, offset = chord(config.log_table, fraction, config.INTERPOLATION_BITS)
+    rise = rounding_shift_right(offset, config.INTERPOLATION_BITS, Rounding.HALF_UP)
     total = octave * config.ln2 + base + rise
     drop = config.LOG_TABLE_FRACTION - config.ENTROPY_FRACTION
     return rounding_shift_right(total, drop, Rounding.HALF_UP)

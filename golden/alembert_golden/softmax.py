@@ -8,6 +8,7 @@ from alembert.config.softmax import SoftmaxConfig
 from numpy.typing import ArrayLike, NDArray
 
 from .fixed import rounding_shift_right
+from .interpolation import chord
 
 __all__ = ["power", "reciprocal", "softmax"]
 
@@ -36,12 +37,9 @@ def power(distance: ArrayLike, config: SoftmaxConfig) -> NDArray[np.int64]:
             f"distance must be between 0 and {limit}, not {distance.min()}…{distance.max()}"
         )
     fraction = distance & ((1 << config.fraction) - 1)
-    chord = fraction >> config.position_bits
-    position = fraction & ((1 << config.position_bits) - 1)
-    base = np.array(config.power_table.base, dtype=np.int64)[chord]
-    step = np.array(config.power_table.step, dtype=np.int64)[chord]
-    fall = rounding_shift_right(step * position, config.position_bits, Rounding.HALF_UP)
-    fall += config.POWER_SAG * (position != 0)
+    base, offset = chord(config.power_table, fraction, config.position_bits)
+    fall = rounding_shift_right(offset, config.position_bits, Rounding.HALF_UP)
+    fall += config.POWER_SAG * (offset != 0)  # no step is 0: this is where the position is not
     significand = (base - fall) << (config.power_fraction - config.POWER_TABLE_FRACTION)
     return significand >> np.minimum(distance >> config.fraction, 62)
 
@@ -75,13 +73,9 @@ def reciprocal(
     position_bits = config.RECIPROCAL_POSITION_BITS
     kept = config.RECIPROCAL_TABLE_BITS + position_bits
     fraction = ((total << kept) >> (config.power_fraction + octave)) & ((1 << kept) - 1)
-    chord = fraction >> position_bits
-    position = fraction & ((1 << position_bits) - 1)
-    base = np.array(config.reciprocal_table.base, dtype=np.int64)[chord]
-    step = np.array(config.reciprocal_table.step, dtype=np.int64)[chord]
+    base, offset = chord(config.reciprocal_table, fraction, position_bits)
     drop = position_bits + config.RECIPROCAL_TABLE_FRACTION - config.FACTOR_FRACTION
-    point = (base << position_bits) - step * position
-    return rounding_shift_right(point, drop, Rounding.HALF_UP), octave
+    return rounding_shift_right((base << position_bits) - offset, drop, Rounding.HALF_UP), octave
 
 
 def softmax(

@@ -9,7 +9,7 @@ from functools import cache
 from typing import ClassVar
 
 from .checks import require_between
-from .interpolation import PRECISE, Interpolation, nearest_int
+from .interpolation import PRECISE, Interpolation, falling_power, nearest_int
 
 __all__ = ["EntropyConfig", "EntropyFault"]
 
@@ -152,7 +152,7 @@ class EntropyConfig:
     @property
     def exp_table(self) -> Interpolation:
         """2^−f for f ∈ [0, 1); decreasing from 1 to ½."""
-        return _exp_table(self.TABLE_BITS, self.EXP_TABLE_FRACTION)
+        return falling_power(self.TABLE_BITS, self.EXP_TABLE_FRACTION)
 
     @property
     def log_table(self) -> Interpolation:
@@ -171,20 +171,5 @@ def _ln2(fraction: int) -> int:
 
 
 @cache
-def _exp_table(bits: int, fraction: int) -> Interpolation:
-    scale, num = Decimal(1 << fraction), 1 << bits
-    nodes = [
-        nearest_int(PRECISE.multiply(scale, PRECISE.power(Decimal(2), Decimal(-i) / num)))
-        for i in range(num + 1)
-    ]
-    return Interpolation.through(nodes)
-
-
-@cache
 def _log_table(bits: int, fraction: int) -> Interpolation:
-    scale, num = Decimal(1 << fraction), 1 << bits
-    nodes = [
-        nearest_int(PRECISE.multiply(scale, PRECISE.ln(1 + Decimal(i) / num)))
-        for i in range(num + 1)
-    ]
-    return Interpolation.through(nodes)
+    return Interpolation.of(lambda f: (1 + f).ln(), bits, fraction)

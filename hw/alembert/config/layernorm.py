@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cache
 from math import isqrt
 from typing import ClassVar
 
 from .checks import require_between
-from .interpolation import PRECISE, Interpolation, nearest_int
+from .interpolation import Interpolation
 from .sfu import RowBufferConfig
 
 __all__ = ["LayerNormConfig"]
@@ -160,9 +159,5 @@ class LayerNormConfig:
 
 @cache
 def _root_table(bits: int, fraction: int) -> Interpolation:
-    one, num = Decimal(1 << fraction), 1 << bits
-    arguments = [(1 + Decimal(i) / num) * octave for octave in (1, 2) for i in range(num)]
-    arguments.append(Decimal(4))
-    return Interpolation.through(
-        [nearest_int(PRECISE.divide(one, PRECISE.sqrt(m))) for m in arguments]
-    )
+    # m = 1 + 2f up to f = ½, then m = 4f: the larger of the two
+    return Interpolation.of(lambda f: 1 / max(1 + 2 * f, 4 * f).sqrt(), bits + 1, fraction)

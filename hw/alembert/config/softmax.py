@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cache
 from typing import ClassVar
 
 from .checks import require_between
-from .interpolation import PRECISE, Interpolation, nearest_int
+from .interpolation import Interpolation, falling_power
 from .sfu import RowBufferConfig
 
 __all__ = ["SoftmaxConfig"]
@@ -129,7 +128,7 @@ class SoftmaxConfig:
     @property
     def power_table(self) -> Interpolation:
         """2^−f for f ∈ [0, 1); decreasing from 1 to ½."""
-        return _power_table(self.chord_bits, self.POWER_TABLE_FRACTION)
+        return falling_power(self.chord_bits, self.POWER_TABLE_FRACTION)
 
     @property
     def reciprocal_table(self) -> Interpolation:
@@ -138,20 +137,5 @@ class SoftmaxConfig:
 
 
 @cache
-def _power_table(bits: int, fraction: int) -> Interpolation:
-    scale, num = Decimal(1 << fraction), 1 << bits
-    nodes = [
-        nearest_int(PRECISE.multiply(scale, PRECISE.power(Decimal(2), Decimal(-i) / num)))
-        for i in range(num + 1)
-    ]
-    return Interpolation.through(nodes)
-
-
-@cache
 def _reciprocal_table(bits: int, fraction: int) -> Interpolation:
-    num = 1 << bits
-    nodes = [
-        nearest_int(PRECISE.divide(Decimal(num << fraction), Decimal(num + i)))
-        for i in range(num + 1)
-    ]
-    return Interpolation.through(nodes)
+    return Interpolation.of(lambda f: 1 / (1 + f), bits, fraction)

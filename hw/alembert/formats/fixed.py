@@ -76,7 +76,7 @@ def narrowing_shift_right(
     value : Value
         Read as signed, n bits.
     shift : Value
-        Unsigned.
+        Unsigned, at least one bit.
     width : int
         Bits of the result.
     name : str
@@ -99,8 +99,6 @@ def narrowing_shift_right(
         m.d.comb += stage.eq(Mux(shift[bit], jammed, value))
         spilled |= Mux(shift[bit], _differ(jammed[keep - 1 :]), _differ(value[keep - 1 :]))
         value = stage
-    if len(value) > width:  # a shift of no bits
-        value, spilled = value[:width], _differ(value[width - 1 :])
     flag = Signal(name=f"{name}_spilled")
     m.d.comb += flag.eq(spilled)
     return value.as_signed(), flag
