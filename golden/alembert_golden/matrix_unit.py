@@ -29,7 +29,8 @@ class MatmulBeats:
     channels : array [beats]
         Which channel's parameters.
     results : array [beats, C]
-        Result codes; channels beyond N are 0.
+        The bits of results, unsigned: a wide number's 16, or a code's with zeros above them.
+        Channels beyond N are 0.
     """
 
     command: tuple[int, int, int]
@@ -45,7 +46,7 @@ def matmul(
     parameters: ChannelParameters,
     config: VmacArrayConfig,
 ) -> NDArray[np.int64]:
-    """Result codes [M, N] of activation codes [M, K] and weight codes [K, N].
+    """Results [M, N] of activation codes [M, K] and weight codes [K, N].
 
     Raises
     ------
@@ -65,7 +66,8 @@ def matmul_beats(
     """A product as the streams see it: blocks of R rows, tiles of C channels, passes of V terms."""
     a = np.asarray(activations, dtype=np.int64)
     w = np.asarray(weights, dtype=np.int64)
-    result = matmul(a, w, parameters, config)
+    widths = np.where(parameters.wide, config.RESULT_WIDTH, config.vmac.pair.activation.width)
+    result = matmul(a, w, parameters, config) & ((1 << widths) - 1)
     (M, K), N = a.shape, w.shape[1]
     V, C, R = config.vmac.lanes, config.vmacs, config.vmac.rows
     a = np.pad(a, ((0, 0), (0, -K % V)))

@@ -1,4 +1,4 @@
-"""Post-processing of accumulators: per-channel bias, ReLU, requantisation or encoding."""
+"""Post-processing of accumulators: per-channel bias, ReLU, then a code or a wide number."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import numpy as np
 from alembert.config import (
     AdaptivFloatFormat,
     IntegerFormat,
+    Overflow,
     VmacArrayConfig,
 )
 from numpy.typing import ArrayLike, NDArray
 
 from .adaptivfloat import encode_fixed
+from .fixed import overflow
 from .scaler import scale
 
 __all__ = ["ChannelParameters", "postprocess"]
@@ -28,16 +30,20 @@ class ChannelParameters:
         Added to the accumulator, at its scale; fits the accumulator.
     relu : array of bool, [N]
         Negative sums become 0.
+    wide : array of bool, [N]
+        Results are signed fixed point of 16 bits, not codes.
     multiplier : array of int64, [N]
         INT8 results: unsigned 32 bits.
     shift : array of int64, [N]
         INT8 results: 0…63.
     exponent : array of int64, [N]
-        AdaptivFloat results: b_a + b_w − m_a − m_w − b_out, signed 10 bits.
+        AdaptivFloat results: b_a + b_w − m_a − m_w − b_out, signed 10 bits. Wide ones: how far
+        they are shifted right, 0…63.
     """
 
     bias: NDArray[np.int64]
     relu: NDArray[np.bool_]
+    wide: NDArray[np.bool_]
     multiplier: NDArray[np.int64]
     shift: NDArray[np.int64]
     exponent: NDArray[np.int64]
@@ -49,6 +55,7 @@ class ChannelParameters:
         *,
         bias: ArrayLike = 0,
         relu: ArrayLike = False,
+        wide: ArrayLike = False,
         multiplier: ArrayLike = 1,
         shift: ArrayLike = 0,
         exponent: ArrayLike = 0,
@@ -61,6 +68,7 @@ class ChannelParameters:
         return cls(
             bias=each(bias, np.int64),
             relu=each(relu, np.bool_),
+            wide=each(wide, np.bool_),
             multiplier=each(multiplier, np.int64),
             shift=each(shift, np.int64),
             exponent=each(exponent, np.int64),
@@ -76,11 +84,13 @@ class ChannelParameters:
         """
         half = 1 << (config.vmac.accumulator_width - 1)
         exponent_half = 1 << (config.EXPONENT_WIDTH - 1)
+        largest_shift = (1 << config.SHIFT_WIDTH) - 1
         for name, values, low, high in (
             ("bias", self.bias, -half, half - 1),
             ("multiplier", self.multiplier, 0, (1 << config.MULTIPLIER_WIDTH) - 1),
-            ("shift", self.shift, 0, (1 << config.SHIFT_WIDTH) - 1),
+            ("shift", self.shift, 0, largest_shift),
             ("exponent", self.exponent, -exponent_half, exponent_half - 1),
+            ("exponent of wide results", self.exponent[self.wide], 0, largest_shift),
         ):
             if values.size and (values.min() < low or values.max() > high):
                 raise ValueError(
@@ -92,18 +102,24 @@ class ChannelParameters:
 def postprocess(
     sums: ArrayLike, parameters: ChannelParameters, config: VmacArrayConfig
 ) -> NDArray[np.int64]:
-    """Result codes of accumulators [M, N].
+    """Results of accumulators [M, N]: wide numbers, and codes as the format has them.
 
     With t = sum + bias, and t = max(t, 0) where ReLU is on:
 
-    * INT8: saturate(t · multiplier / 2^shift), rounded to nearest, ties to even;
-    * AdaptivFloat: the code of t · 2^exponent relative to the output bias.
+    * INT8: saturate(t · multiplier / 2^shift), rounded to nearest, ties to even, in the bits of a
+      code or of a wide number;
+    * AdaptivFloat: the code of t · 2^exponent relative to the output bias;
+    * AdaptivFloat, wide: saturate(t / 2^exponent), rounded to nearest, ties to even.
     """
     parameters.check(config)
     total = np.asarray(sums, dtype=np.int64) + parameters.bias
     total = np.where(parameters.relu & (total < 0), 0, total)
-    fmt = config.vmac.pair.activation
+    fmt, wide = config.vmac.pair.activation, parameters.wide
     if isinstance(fmt, AdaptivFloatFormat):
-        return encode_fixed(total, parameters.exponent, fmt)
+        results, shift = np.empty_like(total), parameters.exponent[wide]
+        results[..., wide] = scale(total[..., wide], 1, shift, config.RESULT_WIDTH)
+        results[..., ~wide] = encode_fixed(total[..., ~wide], parameters.exponent[~wide], fmt)
+        return results
     assert isinstance(fmt, IntegerFormat)
-    return scale(total, parameters.multiplier, parameters.shift, fmt.width)
+    scaled = scale(total, parameters.multiplier, parameters.shift, config.RESULT_WIDTH)
+    return np.where(wide, scaled, overflow(scaled, fmt.width, Overflow.SATURATE))

@@ -82,9 +82,9 @@ class Probe(wiring.Component):
         (5, 4, 3, 4, 3),
         (3, 6, 4, 5, 3),
         (4, 7, 2, 6, 3),
-        (29, 32, 6, 8, 4),  # the requantiser of an INT8 array
+        (29, 32, 6, 16, 4),  # the requantiser of an INT8 array
         (22, 17, 6, 24, 4),  # a lane of the ternary rescaler
-        (33, 32, 6, 8, 4),  # the largest INT8 accumulator
+        (33, 32, 6, 16, 4),  # the largest INT8 accumulator
         (8, 9, 6, 32, 3),  # a result wider than any product
     ],
 )

@@ -40,14 +40,13 @@ class Product:
         """Golden results and the beats of the streams."""
         beats = matmul_beats(activations, weights, parameters, config)
         pair = config.vmac.pair
-        out_width = pair.activation.width
-        results = [pack(row, out_width) for row in beats.results.tolist()]
-        results[-1] |= 1 << (out_width * config.vmacs)  # the end flag
+        results = [pack(row, config.RESULT_WIDTH) for row in beats.results.tolist()]
+        results[-1] |= 1 << (config.RESULT_WIDTH * config.vmacs)  # the end flag
         return cls(
             name=name,
             command=command_word(beats),
             weights=[pack(row, pair.weight.width) for row in beats.weights.tolist()],
-            activations=[pack(row, out_width) for row in beats.activations.tolist()],
+            activations=[pack(row, pair.activation.width) for row in beats.activations.tolist()],
             channels=[channel_word(parameters, n, config) for n in beats.channels.tolist()],
             results=results,
         )
@@ -60,13 +59,21 @@ def command_word(beats: MatmulBeats) -> int:
 
 def channel_word(parameters: ChannelParameters, channel: int, config: VmacArrayConfig) -> int:
     """One channel's parameters as the channel stream carries them."""
-    bias_width = config.vmac.accumulator_width
-    word = pack([int(parameters.bias[channel])], bias_width)
-    word |= int(parameters.relu[channel]) << bias_width
+    fields = [
+        (parameters.bias, config.vmac.accumulator_width),
+        (parameters.relu, 1),
+        (parameters.wide, 1),
+    ]
     if config.encodes_adaptivfloat:
-        return word | pack([int(parameters.exponent[channel])], 10) << (bias_width + 1)
-    word |= int(parameters.multiplier[channel]) << (bias_width + 1)
-    return word | int(parameters.shift[channel]) << (bias_width + 33)
+        fields += [(parameters.exponent, config.EXPONENT_WIDTH)]
+    else:
+        fields += [(parameters.multiplier, config.MULTIPLIER_WIDTH)]
+        fields += [(parameters.shift, config.SHIFT_WIDTH)]
+    word = position = 0
+    for values, width in fields:
+        word |= pack([values[channel]], width) << position
+        position += width
+    return word
 
 
 def random_product(
@@ -89,13 +96,18 @@ def random_product(
     bias = rng.integers(-(1 << size), 1 << size, columns)
     extreme = rng.random(columns) < 0.1
     bias = np.where(extreme, rng.choice([-half, half - 1], columns), bias)
+    wide = rng.random(columns) < 0.4
+    # a wide number has 8 bits more than a code
+    shift = rng.integers(size + 22, size + 30, columns) - 8 * wide
+    exponent = rng.integers(-size - 4, 8 - size, columns)
     parameters = ChannelParameters.of(
         columns,
         bias=bias,
         relu=rng.random(columns) < 0.3,
+        wide=wide,
         multiplier=rng.integers(0, 1 << 32, columns),
-        shift=np.clip(rng.integers(size + 22, size + 30, columns), 0, 63),
-        exponent=rng.integers(-size - 4, 8 - size, columns),
+        shift=np.clip(shift, 0, 63),
+        exponent=np.where(wide, np.clip(shift - 31, 0, 63), exponent),
     )
     kind = "corners" if corners else "random"
     return Product.of(f"{kind} {rows}×{depth}×{columns}", activations, weights, parameters, config)

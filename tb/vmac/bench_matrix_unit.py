@@ -10,11 +10,13 @@ from alembert.config.faults import MatmulFault
 from alembert.vmac.matrix_unit import MatrixUnit
 from alembert.vmac.vmac import Vmac
 from alembert_golden.postprocess import ChannelParameters
+from alembert_golden.vmac import integers
 from cocotb.triggers import ClockCycles
-from support.formats import pair_of
+from support.formats import corner_codes, pair_of
 from support.matmul import MatrixUnitDriver, Product, random_product
 from support.simulate import parameters
 from support.streams import PATTERNS, pack, start
+from vmac.corners import shift_corners
 
 
 def _config() -> VmacArrayConfig:
@@ -75,6 +77,62 @@ async def every_channel_has_its_own_bias(dut) -> None:
     product = Product.of("biases", activations, weights, parameters, config)
     assert len(set(product.results)) > 1
     await MatrixUnitDriver(dut).check([product])
+
+
+def _corner_products(config: VmacArrayConfig, rng: np.random.Generator) -> list[Product]:
+    """Activations are zero, so that sums are biases: every shift, ties and ends, wide and codes."""
+    fmt = config.vmac.pair.activation
+    acc_width, shifts = config.vmac.accumulator_width, range(1 << config.SHIFT_WIDTH)
+    products = []
+    for multiplier in (1,) if config.encodes_adaptivfloat else (1, 1 << 31):
+        wide = shift_corners(acc_width, config.RESULT_WIDTH, shifts, aside=0)
+        codes = shift_corners(acc_width, fmt.width, shifts[:24], aside=0)
+        vectors = [(*v, True) for v in wide] + [(*v, False) for v in codes[::2]]
+        bias, shift, is_wide = np.array(vectors)[rng.permutation(len(vectors))].T
+        # the multiplier's power of two is taken out again
+        requantise = np.minimum(shift + multiplier.bit_length() - 1, shifts[-1])
+        parameters = ChannelParameters.of(
+            len(bias),
+            bias=bias,
+            wide=is_wide,
+            multiplier=multiplier,
+            shift=requantise,
+            exponent=np.where(is_wide, shift, shift - 2 * fmt.width),
+        )
+        activations = np.zeros((1, 1), dtype=np.int64)
+        weights = np.ones((1, len(bias)), dtype=np.int64)
+        products.append(Product.of("corners", activations, weights, parameters, config))
+    return products
+
+
+def _largest_sums(config: VmacArrayConfig, rng: np.random.Generator) -> Product:
+    """Sums and biases as large as they get, of either sign, at every shift, wide and codes."""
+    pair, half = config.vmac.pair, 1 << (config.vmac.accumulator_width - 1)
+    every = np.arange(1 << config.SHIFT_WIDTH).repeat(2)
+    sign = np.arange(len(every)) & 1
+    bias = np.where(sign, -half, half - 1)
+    a, w = (corner_codes(fmt) for fmt in (pair.activation, pair.weight))
+    largest = max(w, key=lambda code: int(integers([code], pair.weight)[0]))
+    extremes = sorted(a, key=lambda code: int(integers([code], pair.activation)[0]))
+    depth = config.vmac.max_depth
+    activations = np.repeat([[extremes[0]], [extremes[-1]]], depth, axis=1)
+    weights = np.full((depth, len(every)), largest)
+    is_wide = rng.random(len(every)) < 0.7
+    parameters = ChannelParameters.of(
+        len(every), bias=bias, wide=is_wide, multiplier=1, shift=every, exponent=every
+    )
+    return Product.of("largest sums", activations, weights, parameters, config)
+
+
+@cocotb.test()
+async def wide_results(dut) -> None:
+    """Wide numbers and codes side by side in a row: every shift, ties, both ends, largest sums."""
+    config = _config()
+    rng = np.random.default_rng(cocotb.RANDOM_SEED)
+    await start(dut)
+    driver = MatrixUnitDriver(dut)
+    await driver.check([*_corner_products(config, rng), _largest_sums(config, rng)])
+    await driver.sink.expect_silence(50)
 
 
 @cocotb.test()

@@ -91,9 +91,11 @@ class VmacArrayConfig:
     MULTIPLIER_WIDTH = 32
     """Bits of a requantisation multiplier (unsigned)."""
     SHIFT_WIDTH = 6
-    """Bits of a requantisation shift."""
+    """Bits of a requantisation shift, and of the right shift of a wide AdaptivFloat sum."""
     EXPONENT_WIDTH = 10
     """Bits of the signed exponent with which an AdaptivFloat result is encoded."""
+    RESULT_WIDTH = 16
+    """Bits of a result: a wide one is signed fixed point, a code has zeros above it."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.vmac, VmacConfig):

@@ -43,10 +43,14 @@ class WeightBeat(data.ArrayLayout):
 
 
 class ChannelParameters(data.StructLayout):
-    """What post-processing does with one output channel: bias and ReLU, then how to encode."""
+    """What post-processing does with one output channel: bias and ReLU, then how to encode.
+
+    ``wide``: the results leave as fixed point. An AdaptivFloat channel's ``exponent`` is then a
+    right shift, in its lowest ``SHIFT_WIDTH`` bits.
+    """
 
     def __init__(self, config: VmacArrayConfig):
-        members = {"bias": signed(config.vmac.accumulator_width), "relu": 1}
+        members = {"bias": signed(config.vmac.accumulator_width), "relu": 1, "wide": 1}
         if config.encodes_adaptivfloat:
             members["exponent"] = signed(config.EXPONENT_WIDTH)
         else:
@@ -56,7 +60,11 @@ class ChannelParameters(data.StructLayout):
 
 
 class PreparedChannel(data.StructLayout):
-    """:class:`ChannelParameters` as the array holds them: the multiplier in radix-4 digits."""
+    """:class:`ChannelParameters` as the array holds them.
+
+    The multiplier is in radix-4 digits, a wide channel's exponent as
+    :func:`alembert.vmac.result_encoder.prepare_exponent` gives it.
+    """
 
     def __init__(self, config: VmacArrayConfig):
         given = ChannelParameters(config)
@@ -67,11 +75,14 @@ class PreparedChannel(data.StructLayout):
 
 
 class ResultBeat(data.StructLayout):
-    """C result codes of one row; channels beyond N are zero. ``end``: the matrix's last beat."""
+    """C results of one row; channels beyond N are zero. ``end``: the matrix's last beat.
+
+    A wide result is a signed number, else the code is in the lowest bits and zeros are above it.
+    """
 
     def __init__(self, config: VmacArrayConfig):
-        code = shape_of(config.vmac.pair.activation)
-        super().__init__({"values": data.ArrayLayout(code, config.vmacs), "end": 1})
+        values = data.ArrayLayout(config.RESULT_WIDTH, config.vmacs)
+        super().__init__({"values": values, "end": 1})
 
 
 class Tile(data.StructLayout):

@@ -22,6 +22,7 @@ from .layouts import (
     WeightBeat,
 )
 from .loader import ShadowLoader
+from .result_encoder import prepare_exponent
 from .tiles import TileWalker
 from .vmac import WeightVector
 
@@ -37,7 +38,7 @@ class MatrixUnit(wiring.Component):
     * ``weights``: one beat of V codes a channel of the tile;
     * ``activations``: one beat of V codes a row of the block;
     * ``channels``: one beat a channel, once a tile of channels;
-    * ``results``: one beat of C codes a row, once a tile of channels.
+    * ``results``: one beat of C results a row, once a tile of channels.
 
     Weights and channel parameters load while the pass before computes, so that passes follow
     each other without a gap as long as R (or M) exceeds C. The array never stalls: a result's
@@ -175,11 +176,21 @@ class MatrixUnit(wiring.Component):
         ]
 
     def _prepare_channels(self, m: Module, loader: ShadowLoader) -> None:
-        """Recode a channel's multiplier, once for all its results."""
+        """Recode a channel's multiplier or shift, once for all its results."""
+        config = self.config
         given, prepared = self.channels.payload, loader.i.payload
-        for name, _ in ChannelParameters(self.config):
+        for name, _ in ChannelParameters(config):
             if name == "multiplier":
                 m.d.comb += prepared.factor.eq(recode_factor(m, given.multiplier, "multiplier"))
+            elif name == "exponent":
+                exponent = prepare_exponent(
+                    given.wide,
+                    given.exponent,
+                    width=config.vmac.accumulator_width + 1,
+                    wide_width=config.RESULT_WIDTH,
+                    shift_width=config.SHIFT_WIDTH,
+                )
+                m.d.comb += prepared.exponent.eq(exponent)
             else:
                 m.d.comb += prepared[name].eq(given[name])
         m.d.comb += [

@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""Post-processing of one output channel: bias, ReLU, then INT8 requantisation or encoding."""
+"""Post-processing of one output channel: bias, ReLU, then a code or a wide number."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from ..adaptivfloat.encoder import Encoder
 from ..arithmetic.scaler import Scaler
-from ..config import AdaptivFloatFormat, VmacArrayConfig
-from ..formats import shape_of
+from ..config import AdaptivFloatFormat, Overflow, VmacArrayConfig
+from ..formats import overflow
 from .accumulator import AccumulateControl
 from .layouts import PreparedChannel
+from .result_encoder import ResultEncoder
 
 __all__ = ["ChannelPostprocessor"]
 
 
 class ChannelPostprocessor(wiring.Component):
-    """t = sum + bias, t = max(t, 0) with ReLU; then ``Scaler`` or ``Encoder``.
+    """t = sum + bias, t = max(t, 0) with ReLU; then ``Scaler`` or ``ResultEncoder``.
+
+    Either ends in a wide number, or in a code, as the channel's parameters say. An INT8 code is
+    the wide number, saturated once more.
 
     Parameters are double-buffered: ``load`` fills the shadow, the first row of a finished tile
     takes it over. A channel that was not loaded for a tile gives zeros.
@@ -34,7 +37,8 @@ class ChannelPostprocessor(wiring.Component):
     control : In, AccumulateControl
     parameters : In, PreparedChannel
     load : In
-    o : Out, result code
+    o : Out, RESULT_WIDTH bits
+        A wide result, or a code with zeros above it.
     valid : Out
         ``o`` is a result.
     end : Out
@@ -47,26 +51,26 @@ class ChannelPostprocessor(wiring.Component):
     control: data.View
     parameters: data.View
     load: Signal
-    o: data.View
+    o: Signal
     valid: Signal
     end: Signal
 
     def __init__(self, config: VmacArrayConfig):
         self._config = config
         fmt = config.vmac.pair.activation
-        self._code = shape_of(fmt)
         if isinstance(fmt, AdaptivFloatFormat):
-            self._last = Encoder(
+            self._last = ResultEncoder(
                 fmt,
                 width=config.vmac.accumulator_width + 1,
                 exponent_width=config.EXPONENT_WIDTH,
+                wide_width=config.RESULT_WIDTH,
             )
         else:
             self._last = Scaler(
                 width=config.vmac.accumulator_width + 1,
                 factor_width=config.MULTIPLIER_WIDTH,
                 shift_width=config.SHIFT_WIDTH,
-                out_width=fmt.width,
+                out_width=config.RESULT_WIDTH,
             )
         self.latency = 2 + self._last.latency
         super().__init__(
@@ -75,7 +79,7 @@ class ChannelPostprocessor(wiring.Component):
                 "control": In(AccumulateControl(config.vmac.rows)),
                 "parameters": In(PreparedChannel(config)),
                 "load": In(1),
-                "o": Out(self._code),
+                "o": Out(config.RESULT_WIDTH),
                 "valid": Out(1),
                 "end": Out(1),
             }
@@ -104,21 +108,30 @@ class ChannelPostprocessor(wiring.Component):
         keep = enabled & ~(active.relu & biased[-1])
         m.d.comb += biased.eq(total + active.bias)
         m.d.sync += value.eq(Mux(keep, biased, 0))
-        held = [name for name, _ in layout if name not in ("bias", "relu")]
-        for name in held:
+        for name in [name for name, _ in layout if name in last.signature.members]:
             register = Signal(layout[name].shape, name=f"{name}_2", reset_less=True)
             m.d.sync += register.eq(active[name])
             m.d.comb += getattr(last, name).eq(register)
-        if isinstance(last, Scaler):
-            m.d.comb += last.enable.eq(1)
 
         # stages 3…: requantise or encode
-        m.d.comb += [last.value.eq(value), Value.cast(self.o).eq(last.o)]
-        self._delay(m, self.control.valid & self.control.last, self.valid)
-        self._delay(m, self.control.end, self.end)
+        m.d.comb += last.value.eq(value)
+        result: Value = last.o
+        if isinstance(last, Scaler):
+            m.d.comb += last.enable.eq(1)
+            wide = self._delay(m, active.wide, 1 + last.latency, "wide")
+            result = self._narrow(last.o, wide)
+        ends = self._delay(m, self.control.end, self.latency, "end")
+        leaves = self._delay(m, self.control.valid & self.control.last, self.latency, "valid")
+        m.d.comb += [self.o.eq(result), self.end.eq(ends), self.valid.eq(leaves)]
         return m
 
-    def _delay(self, m: Module, bit, o: Signal) -> None:
-        line = Signal(self.latency, name=f"{o.name}_line")
+    def _delay(self, m: Module, bit: Value, cycles: int, name: str) -> Value:
+        line = Signal(cycles, name=f"{name}_line")
         m.d.sync += line.eq(Cat(bit, line[:-1]))
-        m.d.comb += o.eq(line[-1])
+        return line[-1]
+
+    def _narrow(self, number: Value, wide: Value) -> Value:
+        """The number itself if it is ``wide``, else saturated to a code, with zeros above it."""
+        width = self._config.vmac.pair.activation.width
+        code = overflow(number, width, Overflow.SATURATE)
+        return Mux(wide, number, code.as_unsigned())
