@@ -1,4 +1,4 @@
-"""The command line: generate, area, lint, presets."""
+"""The command line: generate, area, lint, presets, registers, instructions, assembly."""
 
 from __future__ import annotations
 
@@ -34,6 +34,11 @@ _FLOW_ERROR = 1
 PresetName = Annotated[
     str, typer.Option("--preset", "-p", help="A machine by name; `alembert presets` lists them.")
 ]
+
+OutputFile = Annotated[
+    Path | None, typer.Option("--output", "-o", help="A file; standard output otherwise.")
+]
+SourceFile = Annotated[Path, typer.Argument(help="A program.")]
 
 
 def _fail(error: Exception | str, code: int) -> NoReturn:
@@ -245,6 +250,76 @@ def lint(name: PresetName = "edge16") -> None:
     except (FlowError, SimulationError) as error:
         _fail(error, _FLOW_ERROR)
     _console.print(f"{name}: {len(parts)} designs clean under {', '.join(LINTERS)}")
+
+
+@app.command()
+def registers(
+    form: Annotated[str, typer.Option("--format", "-f", help="c, rdl (SystemRDL) or markdown.")],
+    output: OutputFile = None,
+) -> None:
+    """Write the register map for others: a C header, SystemRDL or a Markdown page.
+
+    Example: alembert registers --format c --output alembert_registers.h
+    """
+    from .config.registers import REGISTERS
+    from .flows.registers import EXPORTS
+
+    if form not in EXPORTS:
+        _fail(f"format must be one of {', '.join(EXPORTS)}, not {form!r}", _USER_ERROR)
+    _write(EXPORTS[form](REGISTERS), output)
+
+
+@app.command()
+def instructions(output: OutputFile = None) -> None:
+    """Write the instruction set as a Markdown page."""
+    from .flows.instructions import markdown
+
+    _write(markdown(), output)
+
+
+@app.command()
+def assemble(source: SourceFile, output: OutputFile = None) -> None:
+    """Turn a program's text into instructions of 32 bytes.
+
+    Example: alembert assemble program.s --output program.bin
+    """
+    from alembert_compiler.assembler import ProgramError, to_bytes
+    from alembert_compiler.assembler import assemble as assembled
+
+    try:
+        _write(to_bytes(assembled(source.read_text(encoding="utf-8"))), output)
+    except OSError as error:
+        _fail(f"cannot read {source}: {error.strerror or error}", _USER_ERROR)
+    except (ProgramError, UnicodeDecodeError) as error:
+        _fail(f"{source}: {error}", _USER_ERROR)
+
+
+@app.command()
+def disassemble(source: SourceFile, output: OutputFile = None) -> None:
+    """Turn instructions of 32 bytes into text that assembles to them."""
+    from alembert_compiler.assembler import ProgramError, from_bytes
+    from alembert_compiler.assembler import disassemble as disassembled
+
+    try:
+        _write(disassembled(from_bytes(source.read_bytes())), output)
+    except OSError as error:
+        _fail(f"cannot read {source}: {error.strerror or error}", _USER_ERROR)
+    except ProgramError as error:
+        _fail(f"{source}: {error}", _USER_ERROR)
+
+
+def _write(content: str | bytes, output: Path | None) -> None:
+    """To a file, or to standard output."""
+    if output is None:
+        typer.echo(content, nl=False)
+        return
+    try:
+        if isinstance(content, str):
+            output.write_text(content, encoding="utf-8")
+        else:
+            output.write_bytes(content)
+    except OSError as error:
+        _fail(f"cannot write to {output}: {error.strerror or error}", _USER_ERROR)
 
 
 def main() -> None:

@@ -260,7 +260,7 @@ _FORMATS = (
         Opcode.LOOP,
         Unit.CONTROL,
         ("target", "count"),
-        "Begins the next pass at the target, unless this was pass number ``count``, or the number "
+        "Begins the next pass at the target, unless this was pass number `count`, or the number "
         "in the MAX_PASSES register if that is smaller.",
     ),
     InstructionFormat(
@@ -274,13 +274,13 @@ _FORMATS = (
         Opcode.LOAD,
         Unit.DMA,
         ("rows", "columns", *_O, *_MEMORY, "pitch"),
-        "Rows of ``columns`` words, one after the other in memory, to the scratchpad.",
+        "Rows of `columns` words, one after the other in memory, to the scratchpad.",
     ),
     InstructionFormat(
         Opcode.STORE,
         Unit.DMA,
         ("rows", "columns", *_A, *_MEMORY, "pitch"),
-        "Rows of ``columns`` words from the scratchpad to memory, one after the other.",
+        "Rows of `columns` words from the scratchpad to memory, one after the other.",
     ),
     InstructionFormat(
         Opcode.GATHER,
