@@ -7,14 +7,25 @@ bias b its value is (−1)^s · 2^(E+b) · (1 + M/2^m), but E = 0, M = 0 is zero
 from __future__ import annotations
 
 import numpy as np
-from alembert.config import AdaptivFloatFormat, Rounding
+from alembert.config import AdaptivFloatFormat
 from numpy.typing import ArrayLike, NDArray
 
-from .fixed import rounding_shift_right
-
-__all__ = ["bias_of_fixed", "bias_of_tensor", "decode", "encode", "encode_fixed", "significand"]
+__all__ = [
+    "bias_of_fixed",
+    "bias_of_tensor",
+    "decode",
+    "encode",
+    "encode_fixed",
+    "encode_relative",
+    "significand",
+]
 
 _LARGEST_FIXED = 1 << 61
+_FLOAT64_BIAS = 1023
+_UPPER_MANTISSA = 20
+"""Bits of a float64's mantissa in its upper half."""
+_BLOCK = 1 << 15
+"""Values encoded at a time, so that what is in between stays in the cache."""
 
 
 def _refuse_nan(values: NDArray[np.float64]) -> None:
@@ -112,45 +123,55 @@ def encode_fixed(
         raise ValueError(
             f"values must be between −2^61 and 2^61, not {values.min()}…{values.max()}"
         )
-    exponent = np.broadcast_to(np.asarray(exponent, dtype=np.int64), values.shape)
+    # ±500 is as good as any exponent beyond: all values saturate, or are 0
+    exponents = np.clip(np.asarray(exponent, dtype=np.int64), -500, 500)
+    numbers = values.astype(np.float64)
+    large = np.abs(values) >> 53 != 0
+    if large.any():
+        # float64 would round: a bit on behalf of those that fall out decides every tie alike
+        magnitude = np.abs(values)
+        jammed = np.sign(values) * (magnitude >> 9 | (magnitude & 0x1FF != 0))
+        numbers, exponents = np.where(large, jammed, numbers), exponents + 9 * large
+    scaled = numbers * np.ldexp(1.0, exponents.astype(np.int32))
+    return encode_relative(scaled, fmt).astype(np.int64)
+
+
+def encode_relative(values: ArrayLike, fmt: AdaptivFloatFormat) -> NDArray[np.uint8]:
+    """Codes of float64 numbers that count units of 2^b, exactly as they are; infinities saturate.
+
+    What :func:`encode_fixed` and :func:`encode` come down to, in the bits of float64: exponent and
+    mantissa are one number there too, so that a carry from rounding needs no case of its own.
+
+    Parameters
+    ----------
+    values : array of float64
+        Any shape; no NaN.
+    """
+    values = np.asarray(values, dtype="<f8", order="C")
+    codes = np.empty(values.shape, dtype=np.uint8)
+    flat, out = values.reshape(-1), codes.reshape(-1)
+    for start in range(0, len(flat), _BLOCK):
+        out[start : start + _BLOCK] = _encode_block(flat[start : start + _BLOCK], fmt)
+    return codes
+
+
+def _encode_block(values: NDArray[np.float64], fmt: AdaptivFloatFormat) -> NDArray[np.uint8]:
     m = fmt.mantissa_width
-    magnitude = np.abs(values)
-    leading = _leading_one(magnitude)
-    # mantissa with its leading one, at m fraction bits, and rounded to them
-    drop = leading - m
-    kept = np.where(
-        drop > 0,
-        rounding_shift_right(magnitude, np.maximum(drop, 0), Rounding.HALF_EVEN),
-        magnitude << np.maximum(-drop, 0),
-    )
-    carry = kept >> (m + 1)
-    field = leading + exponent + carry
-    fraction = np.where(carry > 0, 0, kept & ((1 << m) - 1))
-    largest = (1 << (fmt.width - 1)) - 1
+    drop = _UPPER_MANTISSA - m
+    halves = values.view("<u4")
+    lower, upper = halves[::2], halves[1::2]
+    # a bit on behalf of the lower half, far below those that are kept
+    magnitude = upper & np.uint32(0x7FFF_FFFF) | (lower != 0)
+    # without a mantissa the leading one is the last place, and odd
+    odd = magnitude >> np.uint32(drop) & np.uint32(1) if m else np.uint32(1)
+    body = (magnitude + odd + np.uint32((1 << (drop - 1)) - 1)) >> np.uint32(drop)
     # the smallest nonzero body is 1: v_min is E = 0, M = 1, or E = 1 where there is no mantissa
-    body = np.clip((field << m) + fraction, 1, largest)
-    body = np.where(_below_half_v_min(magnitude, leading, leading + exponent, m), 0, body)
-    return np.where((values < 0) & (body > 0), body + (1 << (fmt.width - 1)), body)
-
-
-def _leading_one(magnitude: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Position of the highest one, −1 for 0: exact for int64 by way of two 31-bit halves."""
-    high = magnitude >> 31
-    upper = np.frexp(high.astype(np.float64))[1] + 30
-    lower = np.frexp((magnitude & 0x7FFF_FFFF).astype(np.float64))[1] - 1
-    return np.where(high > 0, upper, lower).astype(np.int64)
-
-
-def _below_half_v_min(
-    magnitude: NDArray[np.int64], leading: NDArray[np.int64], field: NDArray[np.int64], m: int
-) -> NDArray[np.bool_]:
-    """Whether magnitude = 1.f · 2^leading, worth 1.f · 2^(field + b), is less than v_min/2."""
-    if m == 0:  # v_min/2 = 2^b
-        return (magnitude == 0) | (field < 0)
-    # v_min/2 = 2^(b−1) · (1 + 2^−m), and f ≥ 2^−m is an integer's compare once rounded up
-    fraction = magnitude - (np.int64(1) << np.maximum(leading, 0))
-    reached = fraction >= np.int64(1) << np.maximum(leading - m, 0)
-    return (magnitude == 0) | (field < -1) | ((field == -1) & ~reached)
+    offset, largest = _FLOAT64_BIAS << m, (1 << (fmt.width - 1)) - 1
+    body = np.clip(body, np.uint32(offset + 1), np.uint32(offset + largest)) - np.uint32(offset)
+    sign = upper >> np.uint32(32 - fmt.width) & np.uint32(1 << (fmt.width - 1))
+    # v_min / 2 = 2^−1 · (1 + 2^−m), or 1 where there is no mantissa
+    half_v_min = (_FLOAT64_BIAS << m) - (1 << m) + 1 << drop
+    return ((body | sign) * (magnitude >= np.uint32(half_v_min))).astype(np.uint8)
 
 
 def encode(values: ArrayLike, bias: int, fmt: AdaptivFloatFormat) -> NDArray[np.int64]:
@@ -163,10 +184,6 @@ def encode(values: ArrayLike, bias: int, fmt: AdaptivFloatFormat) -> NDArray[np.
     """
     values = np.asarray(values, dtype=np.float64)
     _refuse_nan(values)
-    infinite = np.isinf(values)
-    fraction, exponent = np.frexp(np.where(infinite, 0.0, values))
-    integers = np.ldexp(fraction, 53).astype(np.int64)
-    codes = encode_fixed(integers, np.clip(exponent.astype(np.int64) - 53 - bias, -4096, 4096), fmt)
-    largest = (1 << (fmt.width - 1)) - 1
-    saturated = np.where(values > 0, largest, largest + (1 << (fmt.width - 1)))
-    return np.where(infinite, saturated, codes)
+    # what over- or underflows here is saturated, or 0, as a code
+    with np.errstate(over="ignore", under="ignore"):
+        return encode_relative(np.ldexp(values, -bias), fmt).astype(np.int64)

@@ -1,0 +1,142 @@
+"""LINEAR and MATMUL: products of codes, in the layouts of the scratchpad.
+
+What the values are is :func:`alembert_golden.matrix_unit.matmul`; what is here on top is where they
+lie. A wide result that is stored among codes keeps its lower 8 bits; a code that is stored among
+wide numbers has zeros above it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from alembert.config import VmacArrayConfig
+from alembert.config.command import MachineFault
+from alembert.config.isa import MemoryBase, ResultKind
+from alembert.config.machine import MachineConfig
+from numpy.typing import NDArray
+
+from .decoder import Resolved
+from .memory_image import ExternalMemory, rows_of
+from .postprocess import ChannelParameters
+from .quick_product import QuickProduct
+from .weights_layout import linear_words, unpack_linear
+
+__all__ = ["MatrixEngine"]
+
+_PRODUCT_OPERANDS = ("unit", "columns", "depth", "kind", "multiplier", "shift", "exponent")
+_BLOCK = 1 << 16
+"""Results worked on at a time, so that what is in between stays in the cache."""
+
+
+class MatrixEngine:
+    """Executes products; keeps the weights of an image decoded.
+
+    Parameters
+    ----------
+    machine : MachineConfig
+        What executes the instructions.
+    """
+
+    def __init__(self, machine: MachineConfig):
+        self._machine = machine
+        self._layers: dict[tuple[int, int, int], QuickProduct] = {}
+        self._products: dict[tuple[int, ...], QuickProduct] = {}
+
+    def linear(
+        self, instruction: Resolved, scratchpad: NDArray[np.uint8], memory: ExternalMemory
+    ) -> None:
+        """Codes [rows, depth] × weights [depth, columns] from ``memory_offset``.
+
+        Layers from IMAGE are decoded once, whatever the sentences: an engine must not see another
+        image.
+
+        Parameters
+        ----------
+        instruction : Instruction
+            LINEAR, resolved.
+        scratchpad : array of uint8, [batch, words, W]
+            Changed in place.
+        memory : ExternalMemory
+            Of the same batch.
+
+        Raises
+        ------
+        InstructionError
+            WEIGHTS_READ: the weights are not all inside their region.
+        ValueError
+            They hold the illegal ternary code.
+        """
+        machine, array = self._machine, self._machine.main
+        depth, columns = instruction["depth"], instruction["columns"]
+        base, offset = instruction["memory_base"], instruction["memory_offset"]
+        key = (offset, depth, columns)
+        if base != MemoryBase.IMAGE or key not in self._layers:
+            words = linear_words(depth, columns, array, machine)
+            data = memory.read(base, offset, words, MachineFault.WEIGHTS_READ)
+
+            def product(sentence: int) -> QuickProduct:
+                raw = np.ascontiguousarray(data[sentence])
+                return QuickProduct.of_layer(
+                    *unpack_linear(raw, depth, columns, array, machine), array
+                )
+
+            if base != MemoryBase.IMAGE:
+                for sentence in range(len(scratchpad)):
+                    one = slice(sentence, sentence + 1)
+                    self._execute(instruction, scratchpad[one], product(sentence))
+                return
+            self._layers[key] = product(0)
+        self._execute(instruction, scratchpad, self._layers[key])
+
+    def matmul(self, instruction: Resolved, scratchpad: NDArray[np.uint8]) -> None:
+        """Codes [rows, depth] × codes: row n of b has those of result column n.
+
+        All channels have no bias, no ReLU, and the instruction's multiplier, shift and exponent;
+        they are wide if ``kind`` is WIDE.
+
+        Parameters
+        ----------
+        instruction : Instruction
+            MATMUL, resolved.
+        scratchpad : array of uint8, [batch, words, W]
+            Changed in place.
+        """
+        array = self._machine.arrays[instruction["unit"]]
+        key = tuple(instruction[name] for name in _PRODUCT_OPERANDS)
+        if key not in self._products:
+            self._products[key] = self._product(instruction, array)
+        self._execute(instruction, scratchpad, self._products[key])
+
+    def _product(self, instruction: Resolved, array: VmacArrayConfig) -> QuickProduct:
+        wide = instruction["kind"] == ResultKind.WIDE
+        exponent = instruction["exponent"]
+        parameters = ChannelParameters.of(
+            instruction["columns"],
+            wide=wide,
+            multiplier=instruction["multiplier"],
+            shift=instruction["shift"],
+            exponent=exponent & ((1 << array.SHIFT_WIDTH) - 1) if wide else exponent,
+        )
+        return QuickProduct(parameters, instruction["depth"], array)
+
+    def _execute(
+        self,
+        instruction: Resolved,
+        scratchpad: NDArray[np.uint8],
+        product: QuickProduct,
+    ) -> None:
+        places = instruction.places
+        depth, columns = instruction["depth"], instruction["columns"]
+        kind = instruction["kind"]
+        a = rows_of(scratchpad, places["a"])[..., :depth]
+        b = rows_of(scratchpad, places["b"])[..., :depth] if "b" in places else None
+        o = rows_of(scratchpad, places["o"], wide=kind == ResultKind.WIDE)
+        if kind == ResultKind.COLUMNS:
+            o, columns = o.swapaxes(1, 2), instruction["rows"]
+        results = o[:, :columns] if kind == ResultKind.COLUMNS else o[..., :columns]
+        padding = o[:, columns:] if kind == ResultKind.COLUMNS else o[..., columns:]
+        step = max(1, _BLOCK // (instruction["rows"] * instruction["columns"]))
+        for start in range(0, len(a), step):
+            some = slice(start, start + step)
+            values = product(a[some], None if b is None else b[some])
+            # not before all operands are read
+            results[some], padding[some] = values.astype(o.dtype), 0

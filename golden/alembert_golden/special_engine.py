@@ -1,0 +1,148 @@
+"""SOFTMAX, GELU and LAYERNORM: rows of the scratchpad through the special functions.
+
+The functions are :mod:`alembert_golden.softmax`, :mod:`alembert_golden.gelu`,
+:mod:`alembert_golden.residual` and :mod:`alembert_golden.layernorm`. Their values leave as codes
+(``kind`` CODES: :func:`alembert_golden.quick_special.encode_special`), or saturated to 16 bits
+(WIDE). Codes and wide numbers fill the last word of a row up with zeros.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from alembert.config import AdaptivFloatFormat
+from alembert.config.isa import ResultKind
+from alembert.config.machine import MachineConfig, SpecialFunctionConfig
+from numpy.typing import NDArray
+
+from .adaptivfloat import significand
+from .decoder import Resolved
+from .memory_image import rows_of
+from .quick_special import (
+    EXPONENT_MAX,
+    EXPONENT_MIN,
+    code_table,
+    gelu_table,
+    quick_layernorm,
+    quick_softmax,
+)
+from .scaler import scale
+
+__all__ = ["SpecialEngine"]
+
+_BLOCK = 1 << 17
+"""Values worked on at a time, so that what is in between stays in the cache."""
+
+
+class SpecialEngine:
+    """Executes special functions.
+
+    Parameters
+    ----------
+    machine : MachineConfig
+        What executes the instructions.
+    """
+
+    def __init__(self, machine: MachineConfig):
+        self._machine = machine
+        self._fmt = machine.special.fmt
+
+    def execute(self, instruction: Resolved, scratchpad: NDArray[np.uint8]) -> None:
+        """Execute SOFTMAX, GELU or LAYERNORM, resolved, on [batch, words, W] in place.
+
+        All of a sentence's operands are read before anything is written.
+        """
+        step = max(1, _BLOCK // (instruction["rows"] * instruction["columns"]))
+        run = getattr(self, f"_{instruction.opcode.name.lower()}")
+        for start in range(0, len(scratchpad), step):
+            some = scratchpad[start : start + step]
+            values = run(instruction, some)
+            rows = instruction.places["o"]
+            o = rows_of(some, rows, wide=instruction["kind"] == ResultKind.WIDE)
+            o[..., : instruction["columns"]], o[..., instruction["columns"] :] = values, 0
+
+    def _wide(self, instruction: Resolved, scratchpad: NDArray[np.uint8]) -> NDArray[np.int16]:
+        rows = instruction.places["a"]
+        return rows_of(scratchpad, rows, wide=True)[..., : instruction["columns"]]
+
+    def _parameters(
+        self, instruction: Resolved, scratchpad: NDArray[np.uint8]
+    ) -> NDArray[np.int64]:
+        """All parameters from ``p_address`` on, as numbers of 16 bits, [batch, 1, n]."""
+        rows = instruction.places["p"]
+        return rows_of(scratchpad, rows, wide=True).astype(np.int64)
+
+    def _leave(self, values: NDArray, instruction: Resolved) -> NDArray:
+        """Values of −2^15…2^15 as the instruction wants them: codes, or 16 bits."""
+        if instruction["kind"] == ResultKind.WIDE:
+            return np.minimum(values, (1 << 15) - 1)
+        return code_table(instruction["exponent"], self._fmt).take(values, mode="wrap")
+
+    def _softmax(self, instruction: Resolved, scratchpad: NDArray[np.uint8]) -> NDArray:
+        """Position j of row r exists if ``span`` is 0 or |r − j| < ``span``."""
+        rows, columns, span = (instruction[name] for name in ("rows", "columns", "span"))
+        keep = None
+        if span:
+            distance = np.abs(np.arange(rows)[:, np.newaxis] - np.arange(columns))
+            keep = distance < span
+        scores = self._wide(instruction, scratchpad)
+        return self._leave(quick_softmax(scores, self._machine.special.softmax, keep), instruction)
+
+    def _gelu(self, instruction: Resolved, scratchpad: NDArray[np.uint8]) -> NDArray:
+        """Column c is encoded with ``exponent`` plus its lift, word ``p_address`` + c div L."""
+        place = self._wide(instruction, scratchpad).view(np.uint16)
+        table = gelu_table(self._machine.special.gelu)
+        if instruction["kind"] == ResultKind.WIDE:
+            return table.take(place)
+        exponent = instruction["exponent"]
+        if not instruction["has_lifts"]:
+            return code_table(exponent, self._fmt).take(table.take(place), mode="wrap")
+        lifts = self._parameters(instruction, scratchpad)[..., : instruction["columns"]]
+        one = lifts[:1] if (lifts == lifts[:1]).all() else lifts
+        which, tables = _lifted_gelu(one.tobytes(), exponent, self._machine.special)
+        return tables.take(place + which.reshape(one.shape))
+
+    def _layernorm(self, instruction: Resolved, scratchpad: NDArray[np.uint8]) -> NDArray:
+        """Beat k's γ are word ``p_address`` + 2k, its β the next one."""
+        machine, columns = self._machine, instruction["columns"]
+        sums = np.zeros((len(scratchpad), instruction["rows"], columns))
+        if instruction["has_a"]:
+            sums += self._wide(instruction, scratchpad)
+        if instruction["has_b"]:
+            rows = instruction.places["b"]
+            codes = rows_of(scratchpad, rows)[..., :columns]
+            sums += self._scaled_codes(instruction).take(codes)
+            half = 1 << (machine.special.residual.out_width - 1)
+            np.clip(sums, -half, half - 1, out=sums)
+        parameters = self._parameters(instruction, scratchpad)
+        beats = parameters.reshape(len(scratchpad), 1, -1, 2, machine.word_wides)
+        gamma, beta = (
+            beats[..., which, :].reshape(len(scratchpad), 1, -1)[..., :columns] for which in (0, 1)
+        )
+        values = quick_layernorm(
+            sums, gamma, beta, instruction["epsilon"], machine.special.layernorm
+        )
+        return self._leave(values, instruction)
+
+    def _scaled_codes(self, instruction: Resolved) -> NDArray[np.float64]:
+        """What each of the 256 codes of operand b adds to a."""
+        codes = np.arange(256)
+        if isinstance(self._fmt, AdaptivFloatFormat):
+            numbers = significand(codes & ((1 << self._fmt.width) - 1), self._fmt)
+        else:
+            numbers = (codes ^ 128) - 128
+        scaled = scale(numbers, instruction["b_multiplier"], instruction["shift"], 48)
+        return scaled.astype(np.float64)
+
+
+@lru_cache(maxsize=256)
+def _lifted_gelu(
+    lifts: bytes, exponent: int, special: SpecialFunctionConfig
+) -> tuple[NDArray[np.intp], NDArray[np.uint8]]:
+    """Codes of every value's GELU for each lift that occurs; and where a lift's codes begin."""
+    lifted = np.clip(exponent + np.frombuffer(lifts, np.int64), EXPONENT_MIN, EXPONENT_MAX)
+    exponents, which = np.unique(lifted, return_inverse=True)
+    table = gelu_table(special.gelu)
+    tables = [code_table(int(each), special.fmt).take(table, mode="wrap") for each in exponents]
+    return which.astype(np.intp) * len(table), np.concatenate(tables)
