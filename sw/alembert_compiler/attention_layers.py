@@ -1,0 +1,74 @@
+"""The projections of attention in a machine's numbers, and its products of activations."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .albert_config import LAYER
+from .attention_scales import AttentionScales
+from .linear_layer import LinearLayer, requantisation
+from .model_numbers import ModelNumbers
+from .quantised_albert import MatmulNumbers
+
+__all__ = ["matmul_numbers", "quantise_projections"]
+
+Float64 = NDArray[np.float64]
+
+
+def quantise_projections(
+    numbers: ModelNumbers, scales: AttentionScales, hidden: Float64
+) -> tuple[LinearLayer, LinearLayer, LinearLayer, LinearLayer]:
+    """The projections to queries, keys and values, and the output projection."""
+    name = f"{LAYER}.attention"
+    inputs = numbers.reads(hidden, numbers.calibration["hidden"])
+    # softmax is to base 2
+    factor = math.log2(math.e) / math.sqrt(numbers.config.head_size)
+    query = numbers.linear(
+        "the query projection",
+        numbers.weight(f"{name}.query") * factor,
+        numbers.bias(f"{name}.query") * factor,
+        inputs,
+        scale=scales.query,
+    )
+    key = numbers.linear(
+        "the key projection",
+        numbers.weight(f"{name}.key"),
+        numbers.bias(f"{name}.key"),
+        inputs,
+        scale=scales.key,
+    )
+    value_bias = numbers.bias(f"{name}.value")
+    value = numbers.linear(
+        "the value projection",
+        numbers.weight(f"{name}.value"),
+        np.zeros_like(value_bias),
+        inputs,
+        scale=scales.value,
+    )
+    dense = numbers.summed(
+        "the output projection",
+        "attention_output",
+        "hidden",
+        numbers.weight(f"{name}.dense"),
+        # a row of probabilities sums to 1: the values' bias passes unchanged
+        numbers.bias(f"{name}.dense") + value_bias @ numbers.weight(f"{name}.dense"),
+        numbers.reads(scales.context, numbers.calibration["context"].minus(value_bias)),
+    )
+    return query, key, value, dense
+
+
+def matmul_numbers(
+    numbers: ModelNumbers, name: str, factors: Float64, fraction: int | None
+) -> tuple[MatmulNumbers, ...]:
+    """What each head's MATMUL does with its sums: a factor, and wide results or codes."""
+    found = []
+    for head, factor in enumerate(factors):
+        scaled = factor if fraction is None else math.ldexp(factor, fraction)
+        values = requantisation(
+            f"{name} of head {head}", scaled, numbers.machine.products, fraction
+        )
+        found.append(MatmulNumbers(**{key: int(value) for key, value in values.items()}))
+    return tuple(found)

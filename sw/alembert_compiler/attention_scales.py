@@ -1,0 +1,114 @@
+"""Scales of what attention multiplies: activations on both sides, so no weight evens them out.
+
+A dot product of a query and a key needs s_q[d] · s_k[d] to be the same for all channels d of a
+head; a channel of a context has the scale of its channel of values times one factor a head.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from alembert.config import AdaptivFloatFormat, Format
+from numpy.typing import ArrayLike, NDArray
+
+from .calibrate import Calibration, Statistics
+from .code_grid import fit_scale
+
+__all__ = ["AttentionScales", "attention_scales"]
+
+Float64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttentionScales:
+    """What an integer 1 of a code stands for; H channels, N heads side by side."""
+
+    query: Float64
+    """[H], of queries times log2(e)/√d."""
+    key: Float64
+    """[H]."""
+    value: Float64
+    """[H], of values without their bias."""
+    probabilities: Float64
+    """[N], powers of two."""
+    context: Float64
+    """[H], of contexts of such values."""
+    score_unit: Float64
+    """[N], s_q · s_k."""
+    context_factor: Float64
+    """[N], s_p · s_v / s_c."""
+
+
+def attention_scales(
+    calibration: Calibration,
+    fmt: Format,
+    *,
+    heads: int,
+    value_bias: ArrayLike,
+    per_channel: bool,
+) -> AttentionScales:
+    """Choose the scales of a layer's attention.
+
+    Parameters
+    ----------
+    calibration : Calibration
+    fmt : Format
+        The codes'.
+    heads : int
+    value_bias : array [H]
+        Of the value projection; folded into the output projection's.
+    per_channel : bool
+        Values and contexts may have a scale a channel; one for all otherwise.
+    """
+
+    def fit(seen: Statistics, per_channel: bool, power_of_two: bool = False) -> Float64:
+        return fit_scale(
+            seen.samples,
+            seen.largest,
+            fmt,
+            per_channel=per_channel,
+            power_of_two=power_of_two,
+        )
+
+    width = len(calibration["query"].low) // heads
+    factor = math.log2(math.e) / math.sqrt(width)
+    query, key = _balanced(
+        fit(calibration["query"].scaled(np.full(width * heads, factor)), True),
+        fit(calibration["key"], True),
+        heads,
+        power_of_two=isinstance(fmt, AdaptivFloatFormat),
+    )
+    probabilities = fit(calibration["probabilities"], True, power_of_two=True)
+    value = fit(calibration["value"].minus(value_bias), per_channel)
+    relative = calibration["context"].minus(value_bias).scaled(1 / value)
+    groups = np.split(np.arange(width * heads), heads if per_channel else 1)
+    context = value.copy()
+    for group in groups:
+        part = Statistics(
+            low=relative.low[group], high=relative.high[group], samples=relative.samples[:, group]
+        )
+        context[group] *= fit(part, per_channel=False)
+    first = np.arange(heads) * width
+    return AttentionScales(
+        query=query,
+        key=key,
+        value=value,
+        probabilities=probabilities,
+        context=context,
+        score_unit=query[first] * key[first],
+        context_factor=probabilities * value[first] / context[first],
+    )
+
+
+def _balanced(
+    query: Float64, key: Float64, heads: int, *, power_of_two: bool
+) -> tuple[Float64, Float64]:
+    """Both scales enlarged as little as makes their product the same all over a head."""
+    product = (query * key).reshape(heads, -1)
+    unit = np.repeat(product.max(axis=1), product.shape[1])
+    excess = np.sqrt(unit / (query * key))
+    if power_of_two:
+        excess = np.ldexp(1.0, np.floor(np.log2(excess)).astype(np.int64))
+    return query * excess, unit / (query * excess)

@@ -1,0 +1,197 @@
+"""The compiler's front: a float32 ALBERT to an image that a machine runs."""
+
+from __future__ import annotations
+
+from alembert.config.machine import MachineConfig
+
+from .albert import Albert
+from .albert_config import AlbertConfig
+from .assembler import to_bytes
+from .calibrate import Calibration
+from .classifier import Classifier
+from .emitter import OutputLayout
+from .errors import CompileError
+from .image import Image
+from .layout import ImageData, Words
+from .lower import lower
+from .program import PlacedProgram
+from .quantise_albert import quantise_albert
+from .quantised_albert import QuantisedAlbert
+
+__all__ = ["compile_albert", "compile_quantised"]
+
+_ATTEMPTS = ((True, 6), (True, 2), (True, 0), (False, 0))
+"""Whether special functions run beside products, and for how many instructions words are kept from
+being used again: what overlaps most first, and what fits is taken."""
+
+
+def compile_albert(
+    model: Albert,
+    machine: MachineConfig,
+    calibration: Calibration,
+    *,
+    max_length: int,
+    max_targets: int = 1,
+    head: str | Classifier = "mlm",
+    keep_hidden: bool = False,
+) -> Image:
+    """Quantise a model, choose addresses, and put program and weights into an image.
+
+    Parameters
+    ----------
+    model : Albert
+        In float32.
+    machine : MachineConfig
+        What shall run it.
+    calibration : Calibration
+        Of this model; see :func:`alembert_compiler.calibrate.calibrate`.
+    max_length : int
+        Most tokens of a sentence.
+    max_targets : int
+        Most tokens that an off-ramp looks at; 1 with a classifier.
+    head : str or Classifier
+        The off-ramps: "mlm" for the model's masked-language head, or a classifier on token 0.
+    keep_hidden : bool
+        Hidden states of every pass are stored in OUTPUT, too.
+
+    Raises
+    ------
+    CompileError
+        The machine cannot run it: the message names the rule and the number that breaks it.
+    """
+    if isinstance(head, str) and head != "mlm":
+        raise CompileError(f"head must be 'mlm' or a Classifier, not {head!r}")
+    classifier = head if isinstance(head, Classifier) else None
+    _check_model(model.config, machine, classifier)
+    quantised = quantise_albert(model, calibration, machine, classifier=classifier)
+    return compile_quantised(
+        quantised, max_length=max_length, max_targets=max_targets, keep_hidden=keep_hidden
+    )
+
+
+def compile_quantised(
+    model: QuantisedAlbert, *, max_length: int, max_targets: int = 1, keep_hidden: bool = False
+) -> Image:
+    """The image of a model that is quantised already; parameters as :func:`compile_albert`."""
+    machine, config = model.machine, model.config
+    _check_sizes(model, max_length, max_targets)
+    words = Words(machine)
+    target_words = 0 if model.classifiers else words.bytes(4 * max_targets)
+    id_words = words.bytes(4 * max_length)
+    hidden_words = words.codes(config.hidden_size)
+    records = config.num_hidden_layers * max_targets * words.record
+    output = OutputLayout(
+        targets=id_words,
+        record_pitch=max_targets * words.record,
+        hidden=records if keep_hidden else None,
+        hidden_pitch=max_length * hidden_words,
+    )
+    states = config.num_hidden_layers * output.hidden_pitch if keep_hidden else 0
+    data, placed = _place(model, max_length, max_targets, output)
+    program = data.add(to_bytes(placed.instructions))
+    return Image(
+        data=data.content,
+        machine=machine.describe(),
+        program=program,
+        instructions=len(placed.instructions),
+        notes=placed.notes,
+        word_bytes=machine.word_bytes,
+        passes=config.num_hidden_layers,
+        max_length=max_length,
+        max_targets=max_targets,
+        vocabulary=config.vocab_size,
+        targets=None if model.classifiers else id_words,
+        input_words=id_words + target_words,
+        output_words=records + states,
+        scratch_words=0 if model.classifiers else max_length * hidden_words,
+        record_words=words.record,
+        record_pitch=output.record_pitch,
+        hidden=output.hidden,
+        hidden_words=hidden_words,
+        hidden_pitch=output.hidden_pitch,
+        hidden_scale=float(model.scales["hidden"][0]),
+        scratchpad=placed.tensors,
+        scratchpad_words=placed.words,
+    )
+
+
+def _place(
+    model: QuantisedAlbert, max_length: int, max_targets: int, output: OutputLayout
+) -> tuple[ImageData, PlacedProgram]:
+    """The program that overlaps most of those that fit, and the data it refers to."""
+    needed = []
+    for is_pipelined, linger in _ATTEMPTS:
+        data = ImageData(Words(model.machine))
+        program = lower(
+            model,
+            data,
+            max_length=max_length,
+            max_targets=max_targets,
+            output=output,
+            is_pipelined=is_pipelined,
+        )
+        placed = program.place(linger=linger)
+        if placed.words <= model.machine.scratchpad.words:
+            return data, placed
+        needed.append(placed.words)
+    raise CompileError(
+        f"the model needs {min(needed)} words of scratchpad for {max_length} tokens and "
+        f"{max_targets} targets; the machine has {model.machine.scratchpad.words}"
+    )
+
+
+def _check_model(
+    config: AlbertConfig, machine: MachineConfig, classifier: Classifier | None
+) -> None:
+    """Refuse what no choice of numbers or addresses makes run."""
+    products = machine.products.vmac
+    lanes = max(products.lanes, machine.word_codes)
+    if config.head_size % lanes:
+        raise CompileError(
+            f"the size of an attention head must be a multiple of {lanes}, whole words that the "
+            f"array reads side by side, not {config.head_size}"
+        )
+    if machine.main.vmacs != machine.word_codes:
+        raise CompileError(
+            f"the main array must have {machine.word_codes} VMACs, as many as a word has codes, to "
+            f"write values as columns, not {machine.main.vmacs}"
+        )
+    if config.head_size > products.max_depth:
+        raise CompileError(
+            f"the size of an attention head must be at most {products.max_depth}, which the "
+            f"array's accumulators are made for, not {config.head_size}"
+        )
+    for name in ("hidden_size", "embedding_size"):
+        if getattr(config, name) > machine.longest_row:
+            raise CompileError(
+                f"{name} must be at most the {machine.longest_row} values of the longest row, "
+                f"not {getattr(config, name)}"
+            )
+    classes = config.vocab_size if classifier is None else classifier.classes
+    if not 2 <= classes <= machine.max_classes:
+        raise CompileError(f"an off-ramp must have 2…{machine.max_classes} classes, not {classes}")
+    if classifier is None:
+        return
+    width, count = classifier.width, len(classifier.layers)
+    if width != config.hidden_size:
+        raise CompileError(
+            f"a classifier's layers must take the {config.hidden_size} values of a hidden state, "
+            f"not {width}"
+        )
+    if count not in (1, config.num_hidden_layers):
+        raise CompileError(
+            f"there must be one classifier, or one for each of the {config.num_hidden_layers} "
+            f"passes, not {count}"
+        )
+
+
+def _check_sizes(model: QuantisedAlbert, max_length: int, max_targets: int) -> None:
+    machine, config = model.machine, model.config
+    longest = min(
+        config.max_position_embeddings, machine.longest_row, machine.products.vmac.max_depth
+    )
+    if not 1 <= max_length <= longest:
+        raise CompileError(f"max_length must be between 1 and {longest}, not {max_length}")
+    most = 1 if model.classifiers else max_length
+    if not 1 <= max_targets <= most:
+        raise CompileError(f"max_targets must be between 1 and {most}, not {max_targets}")

@@ -1,0 +1,214 @@
+"""A linear layer as a machine computes it: weight codes, and what its channels do with the sums."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from alembert.config import AdaptivFloatFormat, TernaryFormat, VmacArrayConfig
+from alembert_golden.integer import requantise_parameters
+from alembert_golden.postprocess import ChannelParameters
+from alembert_golden.ternary import absmean
+from numpy.typing import ArrayLike, NDArray
+
+from .code_grid import codes_of, fit_scale, mantissa_bits
+from .errors import CompileError
+from .weight_rounding import round_weights
+
+__all__ = ["LinearInput", "LinearLayer", "log2_exact", "quantise_linear", "requantisation"]
+
+Float64 = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinearInput:
+    """The codes that a linear layer reads.
+
+    Parameters
+    ----------
+    scale : array [K]
+        What an integer 1 of every channel stands for.
+    mean : array [K], optional
+        The mean of what the codes stand for: makes up for rounded weights in the bias.
+    covariance : array [K, K], optional
+        Of the same: chooses how weights are rounded.
+    """
+
+    scale: Float64
+    mean: Float64 | None = None
+    covariance: Float64 | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinearLayer:
+    """What LINEAR needs besides addresses.
+
+    Parameters
+    ----------
+    name : str
+    codes : array of int64, [K, N]
+        Of the weights; bit patterns of AdaptivFloat, else signed numbers.
+    parameters : ChannelParameters
+        Of the N output channels.
+    unit : array [N]
+        What a 1 in the accumulator of every channel stands for.
+    fraction : int or None
+        Fraction bits of wide results.
+    """
+
+    name: str
+    codes: NDArray[np.int64]
+    parameters: ChannelParameters
+    unit: Float64
+    fraction: int | None = None
+
+    @property
+    def columns(self) -> int:
+        """N."""
+        return self.codes.shape[1]
+
+    @property
+    def depth(self) -> int:
+        """K."""
+        return self.codes.shape[0]
+
+    def slice(self, first: int, last: int) -> LinearLayer:
+        """The layer with the output channels first … last − 1 alone."""
+        part = {
+            name: getattr(self.parameters, name)[first:last]
+            for name in ("bias", "relu", "wide", "multiplier", "shift", "exponent")
+        }
+        return LinearLayer(
+            name=f"{self.name}[{first}:{last}]",
+            codes=self.codes[:, first:last],
+            parameters=ChannelParameters(**part),
+            unit=self.unit[first:last],
+            fraction=self.fraction,
+        )
+
+
+def log2_exact(values: ArrayLike) -> NDArray[np.int64]:
+    """log2 of powers of two."""
+    fraction, exponent = np.frexp(np.asarray(values, dtype=np.float64))
+    assert np.all(fraction == 0.5), "AdaptivFloat's scales are powers of two"
+    return exponent.astype(np.int64) - 1
+
+
+def quantise_linear(
+    name: str,
+    weights: ArrayLike,
+    bias: ArrayLike,
+    inputs: LinearInput,
+    array: VmacArrayConfig,
+    *,
+    scale: ArrayLike | None = None,
+    fraction: int | None = None,
+    may_coarsen: bool = False,
+) -> LinearLayer:
+    """Quantise x · weights + bias.
+
+    The inputs' scales are multiplied into the weights; these have one scale each output channel,
+    ternary ones one a matrix.
+
+    Parameters
+    ----------
+    name : str
+        For messages.
+    weights : array [K, N]
+    bias : array [N]
+    inputs : LinearInput
+    array : VmacArrayConfig
+        What computes it.
+    scale : array [N]
+        For results in codes: what an integer 1 of each channel shall stand for.
+    fraction : int
+        For wide results: their fraction bits.
+    may_coarsen : bool
+        Wide results of AdaptivFloat sums may have fewer, where the sums do.
+
+    Raises
+    ------
+    CompileError
+        The layer is too deep, a bias does not fit the accumulator, wide results have more
+        fraction bits than sums, or a factor between scales is out of the hardware's range.
+    """
+    weights = np.asarray(weights, dtype=np.float64)
+    bias = np.asarray(bias, dtype=np.float64)
+    depth, columns = weights.shape
+    if depth > array.vmac.max_depth:
+        raise CompileError(
+            f"{name} sums {depth} products, the machine's accumulators {array.vmac.max_depth} "
+            "at most"
+        )
+    integers, unit = _round(weights, inputs, array)
+    if inputs.mean is not None:
+        exact = inputs.mean @ weights
+        bias = bias + exact - (inputs.mean / inputs.scale) @ (integers * unit)
+    sums = np.rint(bias / unit)
+    limit = 1 << (array.vmac.accumulator_width - 1)
+    if (wrong := np.abs(sums) >= limit).any():
+        channel = int(np.argmax(wrong))
+        raise CompileError(
+            f"bias of {name}, channel {channel}, must be below {limit * unit[channel]:.4g} for "
+            f"accumulators of {array.vmac.accumulator_width} bits, not {bias[channel]:.4g}"
+        )
+    if fraction is not None and may_coarsen and array.encodes_adaptivfloat:
+        fraction = min(fraction, -int(log2_exact(unit).max()))
+    factor = unit / np.asarray(scale) if fraction is None else np.ldexp(unit, fraction)
+    parameters = ChannelParameters.of(
+        columns,
+        bias=sums.astype(np.int64),
+        wide=fraction is not None,
+        **requantisation(name, factor, array, fraction),
+    )
+    codes = codes_of(integers, array.vmac.pair.weight)
+    return LinearLayer(name=name, codes=codes, parameters=parameters, unit=unit, fraction=fraction)
+
+
+def requantisation(
+    name: str, factor: ArrayLike, array: VmacArrayConfig, fraction: int | None
+) -> dict[str, NDArray[np.int64]]:
+    """The channel parameters that multiply sums by ``factor``, before a code or a wide number.
+
+    Raises
+    ------
+    CompileError
+        The factor is out of the hardware's range.
+    """
+    fmt = array.vmac.pair.activation
+    factor = np.asarray(factor, dtype=np.float64)
+    if not isinstance(fmt, AdaptivFloatFormat):
+        try:
+            multiplier, shift = requantise_parameters(factor)
+        except ValueError as error:
+            raise CompileError(f"{name}: {error}") from None
+        return {"multiplier": multiplier.astype(np.int64), "shift": shift.astype(np.int64)}
+    exponent = log2_exact(factor)
+    if fraction is None:
+        return {"exponent": exponent - mantissa_bits(fmt)}
+    most = (1 << array.SHIFT_WIDTH) - 1
+    if exponent.max() > 0 or exponent.min() < -most:
+        raise CompileError(
+            f"{name} must be shifted right by 0…{most} to have {fraction} fraction bits, "
+            f"not by {-exponent.max()}…{-exponent.min()}"
+        )
+    return {"exponent": -exponent}
+
+
+def _round(
+    weights: Float64, inputs: LinearInput, array: VmacArrayConfig
+) -> tuple[Float64, Float64]:
+    """Integers [K, N] of the weights for inputs in integers, and their scales [N]."""
+    fmt = array.vmac.pair.weight
+    if isinstance(fmt, TernaryFormat):
+        scale = float(inputs.scale[0])
+        assert np.all(inputs.scale == scale), "ternary weights take one scale of inputs"
+        codes, mean = absmean(weights)
+        return codes.astype(np.float64), np.full(weights.shape[1], mean * scale)
+    scaled = weights * inputs.scale[:, np.newaxis]
+    covariance, importance = None, np.ones(1)
+    if inputs.covariance is not None:
+        covariance = inputs.covariance / np.outer(inputs.scale, inputs.scale)
+        importance = np.diag(covariance)[:, np.newaxis]
+    unit = fit_scale(scaled, np.abs(scaled).max(axis=0), fmt, per_channel=True, weight=importance)
+    return round_weights(scaled, unit, fmt, covariance), unit

@@ -1,0 +1,92 @@
+"""Instructions of self-attention, ordered so that softmax runs beside products."""
+
+from __future__ import annotations
+
+from alembert.config.isa import LENGTH, Opcode, ResultKind
+
+from .emitter import Emitter
+from .program import Tensor
+
+__all__ = ["emit_attention"]
+
+CODES, WIDE, COLUMNS = ResultKind.CODES, ResultKind.WIDE, ResultKind.COLUMNS
+
+
+def emit_attention(emitter: Emitter, hidden: Tensor, suffix: str) -> Tensor:
+    """Queries to contexts, head by head; returns the contexts."""
+    model, length = emitter.model, emitter.max_length
+    unit = int(model.machine.attention is not None)
+    heads, width = model.config.num_attention_heads, model.config.hidden_size
+    head_size = model.config.head_size
+    head_words = emitter.words.codes(head_size)
+    either = max(emitter.words.main_alignment, emitter.words.product_alignment)
+    product = emitter.words.product_alignment
+    query = emitter.code_tensor(f"query{suffix}", length, width, product)
+    key = emitter.code_tensor(f"key{suffix}", length, width, product)
+    value = emitter.code_tensor(f"value{suffix}", width, length, product)
+    context = emitter.code_tensor(f"context{suffix}", length, width, either)
+    scores = [emitter.wide_tensor(f"scores {h}{suffix}", length, length) for h in range(heads)]
+    probabilities = [
+        emitter.code_tensor(f"probabilities {h}{suffix}", length, length, product)
+        for h in range(heads)
+    ]
+    emitter.linear(model.query, "query", hidden, query, CODES)
+    emitter.linear(model.key, "key", hidden, key, CODES)
+    emitter.linear(model.value, "value", hidden, value, COLUMNS)
+
+    def score(head: int) -> None:
+        numbers = model.scores[head]
+        emitter.emit(
+            Opcode.MATMUL,
+            f"scores of head {head}",
+            o=scores[head],
+            a=query.at(head * head_words),
+            b=key.at(head * head_words),
+            rows=LENGTH,
+            columns=LENGTH,
+            depth=head_size,
+            kind=WIDE,
+            unit=unit,
+            multiplier=numbers.multiplier,
+            shift=numbers.shift,
+            exponent=numbers.exponent,
+        )
+
+    def normalise(head: int) -> None:
+        emitter.emit(
+            Opcode.SOFTMAX,
+            f"probabilities of head {head}",
+            o=probabilities[head],
+            a=scores[head],
+            rows=LENGTH,
+            columns=LENGTH,
+            kind=CODES,
+            exponent=model.probability_exponents[head],
+        )
+
+    def combine(head: int) -> None:
+        numbers = model.contexts[head]
+        emitter.emit(
+            Opcode.MATMUL,
+            f"context of head {head}",
+            o=context.at(head * head_words),
+            a=probabilities[head],
+            b=value.row(head * head_size),
+            rows=LENGTH,
+            columns=head_size,
+            depth=LENGTH,
+            kind=CODES,
+            unit=unit,
+            multiplier=numbers.multiplier,
+            shift=numbers.shift,
+            exponent=numbers.exponent,
+        )
+
+    # softmax of a head runs beside scores of the next and contexts of the one before
+    lag = emitter.lag
+    for step in range(heads + 2 * lag):
+        stages = ((score, step), (normalise, step - lag), (combine, step - 2 * lag))
+        for stage, head in stages:
+            if 0 <= head < heads:
+                stage(head)
+    return context

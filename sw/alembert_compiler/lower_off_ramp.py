@@ -1,0 +1,96 @@
+"""Instructions of an off-ramp: a head's logits, and the early-exit test."""
+
+from __future__ import annotations
+
+from alembert.config.isa import LENGTH, TARGETS, MemoryBase, Opcode, ResultKind
+
+from .emitter import Emitter
+from .linear_layer import LinearLayer
+from .program import Tensor
+
+__all__ = ["emit_off_ramp"]
+
+CODES, WIDE = ResultKind.CODES, ResultKind.WIDE
+
+
+def emit_off_ramp(
+    emitter: Emitter, hidden: Tensor, suffix: str, classifier: LinearLayer | None
+) -> None:
+    """What follows a pass: logits, an early-exit test, its records to OUTPUT."""
+    model = emitter.model
+    hidden_words = emitter.words.codes(model.config.hidden_size)
+    if emitter.output.hidden is not None:
+        emitter.emit(
+            Opcode.STORE,
+            "hidden states, to be looked at",
+            a=hidden,
+            rows=LENGTH,
+            columns=hidden_words,
+            memory_base=MemoryBase.OUTPUT,
+            memory_offset=emitter.output.hidden,
+            pitch=emitter.output.hidden_pitch,
+        )
+    if classifier is not None:
+        rows, columns = 1, classifier.columns
+        logits = emitter.wide_tensor(f"logits{suffix}", 1, columns)
+        emitter.linear(classifier, "logits", hidden, logits, WIDE, rows=1)
+    else:
+        rows = TARGETS
+        logits, columns = _masked_head(emitter, hidden)
+    records = emitter.program.tensor(f"records{suffix}", emitter.max_targets, emitter.words.record)
+    emitter.emit(Opcode.ENTROPY, "early-exit test", o=records, a=logits, rows=rows, columns=columns)
+    emitter.emit(
+        Opcode.STORE,
+        "records",
+        a=records,
+        rows=rows,
+        columns=emitter.words.record,
+        memory_base=MemoryBase.OUTPUT,
+        memory_offset=0,
+        pitch=emitter.output.record_pitch,
+    )
+
+
+def _masked_head(emitter: Emitter, hidden: Tensor) -> tuple[Tensor, int]:
+    head, targets = emitter.model.head, emitter.max_targets
+    assert head is not None
+    hidden_words = emitter.words.codes(emitter.model.config.hidden_size)
+    chosen = emitter.code_tensor("targets", targets, head.dense.depth)
+    dense = emitter.wide_tensor("head_sum", targets, head.dense.columns)
+    active = emitter.wide_tensor("head_dense", targets, head.dense.columns)
+    normalised = emitter.code_tensor("head_normalised", targets, head.dense.columns)
+    logits = emitter.wide_tensor("logits", targets, head.decoder.columns)
+    emitter.emit(
+        Opcode.STORE,
+        "hidden states, to gather the targets from",
+        a=hidden,
+        rows=LENGTH,
+        columns=hidden_words,
+        memory_base=MemoryBase.SCRATCH,
+        memory_offset=0,
+    )
+    emitter.emit(
+        Opcode.GATHER,
+        "hidden states of the targets",
+        o=chosen,
+        rows=TARGETS,
+        columns=hidden_words,
+        memory_base=MemoryBase.SCRATCH,
+        memory_offset=0,
+        index_base=MemoryBase.INPUT,
+        index_offset=emitter.output.targets,
+        index_limit=emitter.max_length,
+    )
+    emitter.linear(head.dense, "the head's dense layer", chosen, dense, WIDE, rows=TARGETS)
+    emitter.emit(
+        Opcode.GELU,
+        "the head's GELU",
+        o=active,
+        a=dense,
+        rows=TARGETS,
+        columns=head.dense.columns,
+        kind=WIDE,
+    )
+    emitter.norm(head.norm, "the head's normalisation", normalised, active, rows=TARGETS)
+    emitter.linear(head.decoder, "logits", normalised, logits, WIDE, rows=TARGETS)
+    return logits, head.decoder.columns

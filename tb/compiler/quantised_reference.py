@@ -1,0 +1,122 @@
+"""What a quantised ALBERT computes, in float64: functions are exact, and codes and wide numbers are
+rounded where the machine rounds them."""
+
+from __future__ import annotations
+
+import numpy as np
+from alembert.config import AdaptivFloatFormat, IntegerFormat
+from alembert_compiler.code_grid import nearest
+from alembert_compiler.float_functions import erf
+from alembert_compiler.linear_layer import LinearLayer
+from alembert_compiler.norm_layer import NormLayer
+from alembert_compiler.quantised_albert import QuantisedAlbert
+from alembert_golden.vmac import integers
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["QuantisedReference"]
+
+Float64 = NDArray[np.float64]
+
+
+class QuantisedReference:
+    """An ALBERT in float64 from its codes.
+
+    Codes are held as the integers that they stand for, wide numbers as integers, as in the
+    machine; but what a special function makes of them is rounded once, at its end.
+    """
+
+    def __init__(self, quantised: QuantisedAlbert) -> None:
+        self.model = quantised
+        fmt = quantised.machine.fmt
+        assert isinstance(fmt, AdaptivFloatFormat | IntegerFormat)
+        self.fmt = fmt
+        self.mantissa = self.fmt.mantissa_width if isinstance(self.fmt, AdaptivFloatFormat) else 0
+        self._weights: dict[str, Float64] = {}
+
+    def linear(self, layer: LinearLayer, x: Float64, scale: Float64 | float = 1.0) -> Float64:
+        """Integers to integers of codes of a scale, or to wide numbers."""
+        if layer.name not in self._weights:
+            fmt = self.model.machine.main.vmac.pair.weight
+            self._weights[layer.name] = integers(layer.codes, fmt).astype(np.float64)
+        sums = x @ self._weights[layer.name] + layer.parameters.bias
+        if layer.fraction is None:
+            return self.product(sums * layer.unit / scale)
+        return self.wide(np.ldexp(sums * layer.unit, layer.fraction))
+
+    def product(self, values: Float64) -> Float64:
+        """Integers of codes of a matrix unit's results: INT8's reach −128."""
+        if isinstance(self.fmt, AdaptivFloatFormat):
+            return nearest(values, self.fmt)
+        return np.clip(np.rint(values), self.fmt.min_value, self.fmt.max_value)
+
+    def wide(self, values: Float64) -> Float64:
+        """16 bits."""
+        return np.clip(np.rint(values), -32768, 32767)
+
+    def encode(self, values: Float64, exponent: ArrayLike) -> Float64:
+        """Integers of codes of a special function's values, by its instruction's exponent."""
+        power = np.asarray(exponent) + self.mantissa
+        return nearest(np.ldexp(values, power), self.fmt)
+
+    def norm(self, layer: NormLayer, a: Float64 | None, b: Float64 | None) -> Float64:
+        """Wide numbers and integers of codes to integers of codes."""
+        return nearest(self.norm_real(layer, a, b), self.fmt)
+
+    def norm_real(self, layer: NormLayer, a: Float64 | None, b: Float64 | None) -> Float64:
+        """The same before codes are rounded."""
+        x = np.zeros(1) if a is None else a
+        if b is not None:
+            x = x + np.rint(b * layer.b_multiplier / 2.0**layer.shift)
+        x = np.clip(x, -(1 << 17), (1 << 17) - 1)
+        n = x.shape[-1]
+        variance = x.var(axis=-1, keepdims=True) + layer.epsilon / n**2
+        normal = (x - x.mean(axis=-1, keepdims=True)) / np.sqrt(np.maximum(variance, 1e-300))
+        special = self.model.machine.special.layernorm
+        gamma = np.ldexp(layer.gamma, special.out_fraction - special.gamma_fraction)
+        return np.ldexp(self.wide(normal * gamma + layer.beta), layer.exponent + self.mantissa)
+
+    def gelu(self, values: Float64) -> Float64:
+        """Wide numbers of 11 fraction bits to real numbers of the same unit."""
+        return values * 0.5 * (1 + erf(values / 2048 * np.sqrt(0.5)))
+
+    def embed(self, ids: NDArray[np.int64]) -> Float64:
+        """Token ids [B, T] to hidden integers."""
+        model = self.model
+        words = integers(model.words, self.fmt)[ids].astype(np.float64)
+        positions = model.positions[: ids.shape[-1]].astype(np.float64)
+        positions = np.broadcast_to(positions, words.shape)
+        embedded = self.norm(model.embedding_norm, positions, words)
+        return self.linear(model.mapping, embedded, model.scales["hidden"])
+
+    def pass_(self, x: Float64) -> Float64:
+        """Hidden integers [B, T, H] through the layer once."""
+        model, scales = self.model, self.model.scales
+        heads = model.config.num_attention_heads
+
+        def split(y: Float64) -> Float64:  # [B, N, T, d]
+            return np.swapaxes(y.reshape(*y.shape[:-1], heads, -1), -3, -2)
+
+        query = split(self.linear(model.query, x, scales["query"]))
+        key = split(self.linear(model.key, x, scales["key"]))
+        value = split(self.linear(model.value, x, scales["value"]))
+        unit = (scales["query"] * scales["key"]).reshape(heads, -1)[:, 0]
+        scores = self.wide(512 * unit[:, None, None] * (query @ np.swapaxes(key, -1, -2)))
+        powers = np.exp2((scores - scores.max(axis=-1, keepdims=True)) / 512)
+        probabilities = powers / powers.sum(axis=-1, keepdims=True)
+        octave = np.asarray(model.probability_exponents)[:, None, None]
+        probabilities = self.encode(probabilities * 32768, octave)
+        factor = (scales["value"] / scales["context"]).reshape(heads, 1, -1)
+        factor = factor * scales["probabilities"][:, None, None]
+        context = self.product(probabilities @ value * factor)
+        context = np.swapaxes(context, -3, -2).reshape(x.shape)
+        ffn_input = self.norm(model.attention_norm, self.linear(model.attention_dense, context), x)
+        total = self.linear(model.ffn, ffn_input)
+        middle = self.encode(self.gelu(total), model.gelu.exponent + model.gelu.lifts)
+        return self.norm(model.output_norm, self.linear(model.ffn_output, middle), ffn_input)
+
+    def logits(self, x: Float64) -> Float64:
+        """Hidden integers [..., H] to wide logits of 10 fraction bits."""
+        head = self.model.head
+        assert head is not None
+        dense = self.wide(self.gelu(self.linear(head.dense, x)))
+        return self.linear(head.decoder, self.norm(head.norm, dense, None))
