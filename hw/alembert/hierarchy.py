@@ -57,8 +57,10 @@ class ModuleLibrary:
         kind = type(component)
         if (kind, key) not in self._names:
             stem = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", kind.__name__.lstrip("_")).lower()
-            taken = sum(1 for other, _ in self._names if other is kind)
-            name = f"alembert_{stem}_{taken}"
+            stem = f"alembert_{stem}"
+            # classes of two files may have one name
+            taken = sum(1 for other in self._names.values() if other.rpartition("_")[0] == stem)
+            name = f"{stem}_{taken}"
             self._names[kind, key] = name
             text = self.convert(component, name)
             header = re.search(rf"^module {name}\((.*?)\);", text, re.MULTILINE | re.DOTALL)
