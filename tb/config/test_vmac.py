@@ -97,6 +97,6 @@ def test_presets_are_what_they_say() -> None:
         "tiny": [(4, 4)],
         "edge16": [(16, 16)],
         "edge16_int8": [(16, 16)],
-        "edge16_ternary": [(64, 16), (8, 8)],
+        "edge16_ternary": [(64, 16), (16, 4)],
     }
-    assert PRESETS["edge16_ternary"].macs == 64 * 16 + 8 * 8
+    assert PRESETS["edge16_ternary"].macs == 64 * 16 + 16 * 4

@@ -20,6 +20,7 @@ from alembert.flows.generate import generate
 
 TINY = designs(preset("tiny"))
 NAMES = [
+    "alembert",
     "vmac_array",
     "adaptivfloat_quantiser",
     "softmax",

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from .axi import AxiConfig
 from .formats import AdaptivFloatFormat, IntegerFormat, TernaryFormat
+from .machine import MachineConfig
+from .memory import ScratchpadConfig
 from .pair import FormatPair
 from .vmac import VmacArrayConfig, VmacConfig
 
@@ -27,27 +30,44 @@ class Preset:
         What it is called.
     summary : str
         One line for ``alembert presets``.
-    arrays : mapping of str to VmacArrayConfig
-        The matrix units by name, widest first.
+    machine : MachineConfig
+        What it consists of.
     """
 
     name: str
     summary: str
-    arrays: Mapping[str, VmacArrayConfig]
+    machine: MachineConfig
+
+    @property
+    def arrays(self) -> Mapping[str, VmacArrayConfig]:
+        """The matrix units by the name of their designs, widest first."""
+        return dict(zip(("vmac_array", "vmac_array_attention"), self.machine.arrays))
 
     @property
     def macs(self) -> int:
         """Multiplications a cycle, all arrays together."""
-        return sum(array.macs for array in self.arrays.values())
+        return sum(array.macs for array in self.machine.arrays)
 
     @property
     def main_array(self) -> VmacArrayConfig:
         """The array of the linear layers."""
-        return next(iter(self.arrays.values()))
+        return self.machine.main
 
 
 def _array(pair: FormatPair, *, lanes: int, vmacs: int, rows: int = 64) -> VmacArrayConfig:
     return VmacArrayConfig(vmac=VmacConfig(pair=pair, lanes=lanes, rows=rows), vmacs=vmacs)
+
+
+def _edge16(
+    pair: FormatPair, *, lanes: int = 16, attention: VmacArrayConfig | None = None
+) -> MachineConfig:
+    """16 VMACs, 512 KiB in words of 16 codes, 64 bits of AXI."""
+    return MachineConfig(
+        main=_array(pair, lanes=lanes, vmacs=16),
+        attention=attention,
+        scratchpad=ScratchpadConfig(word_width=128, words=32768, banks=8),
+        axi=AxiConfig(data_width=64),
+    )
 
 
 PRESETS: Mapping[str, Preset] = MappingProxyType(
@@ -57,25 +77,29 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             Preset(
                 name="tiny",
                 summary="4×4 AdaptivFloat<8,3>: small enough to read and to simulate anywhere",
-                arrays={"vmac_array": _array(_ADAPTIVFLOAT, lanes=4, vmacs=4, rows=8)},
+                machine=MachineConfig(
+                    main=_array(_ADAPTIVFLOAT, lanes=4, vmacs=4, rows=8),
+                    scratchpad=ScratchpadConfig(word_width=32, words=8192, banks=4),
+                    axi=AxiConfig(data_width=32),
+                    longest_row=64,
+                    max_classes=64,
+                ),
             ),
             Preset(
                 name="edge16",
                 summary="16×16 AdaptivFloat<8,3>: EdgeBERT's energy-optimal point",
-                arrays={"vmac_array": _array(_ADAPTIVFLOAT, lanes=16, vmacs=16)},
+                machine=_edge16(_ADAPTIVFLOAT),
             ),
             Preset(
                 name="edge16_int8",
                 summary="16×16 INT8",
-                arrays={"vmac_array": _array(_INT8, lanes=16, vmacs=16)},
+                machine=_edge16(_INT8),
             ),
             Preset(
                 name="edge16_ternary",
-                summary="64×16 ternary in about the area of 16×16 INT8, and 8×8 INT8 for attention",
-                arrays={
-                    "vmac_array": _array(_TERNARY, lanes=64, vmacs=16),
-                    "vmac_array_attention": _array(_INT8, lanes=8, vmacs=8),
-                },
+                summary="64×16 ternary in about the area of 16×16 INT8 + 16×4 INT8 for attention",
+                # lanes are whole words of 16 codes, whatever else there is
+                machine=_edge16(_TERNARY, lanes=64, attention=_array(_INT8, lanes=16, vmacs=4)),
             ),
         )
     }

@@ -24,10 +24,6 @@ from ..config import (
 )
 from ..config.adaptivfloat import QuantiserConfig
 from ..config.early_exit import EntropyConfig
-from ..config.gelu import GeluConfig
-from ..config.layernorm import LayerNormConfig
-from ..config.residual import ResidualConfig
-from ..config.softmax import SoftmaxConfig
 from ..config.ternary import (
     ActivationQuantiserConfig,
     Packing,
@@ -35,6 +31,7 @@ from ..config.ternary import (
     WeightMemoryConfig,
 )
 from ..early_exit.entropy import EarlyExit
+from ..machine import Alembert
 from ..sfu.gelu import Gelu
 from ..sfu.layernorm import LayerNorm
 from ..sfu.residual import ResidualAdd
@@ -79,12 +76,21 @@ class Design:
 
 
 def designs(preset: Preset) -> list[Design]:
-    """The designs of a preset, widest matrix unit first.
+    """The designs of a preset: the whole machine, then its parts, widest matrix unit first.
 
-    Widths and lanes follow from the arrays: what feeds an array is V lanes wide, what its
+    Widths and lanes follow from the machine: what feeds an array is V lanes wide, what its
     results go through C lanes.
     """
-    found = [_matrix_unit(name, array) for name, array in preset.arrays.items()]
+    machine = preset.machine
+    found = [
+        Design(
+            name="alembert",
+            component=lambda: Alembert(machine),
+            config=machine.describe(),
+            macs=preset.macs,
+        )
+    ]
+    found += [_matrix_unit(name, array) for name, array in preset.arrays.items()]
     vmac = preset.main_array.vmac
     if isinstance(vmac.pair.activation, AdaptivFloatFormat):
         quantiser = QuantiserConfig(
@@ -96,10 +102,14 @@ def designs(preset: Preset) -> list[Design]:
         found.append(_design("adaptivfloat_quantiser", Quantiser, quantiser))
     if isinstance(vmac.pair.weight, TernaryFormat):
         found += _ternary_parts(preset.main_array)
-    is_small = preset.macs < 64
-    found += _special_functions(preset.main_array, longest_row=32 if is_small else 1024)
-    # two banks of logits are most of the comparator: a small machine has few classes
-    entropy = EntropyConfig(max_classes=16 if is_small else 1024)
+    special = machine.special
+    found += [
+        _design("softmax", Softmax, special.softmax),
+        _design("residual_add", ResidualAdd, special.residual),
+        _design("layer_norm", LayerNorm, special.layernorm),
+        _design("gelu", Gelu, special.gelu),
+    ]
+    entropy = EntropyConfig(max_classes=machine.max_classes)
     found.append(_design("early_exit", EarlyExit, entropy))
     return found
 
@@ -128,22 +138,6 @@ def _ternary_parts(array: VmacArrayConfig) -> list[Design]:
         _design("ternary_weight_memory", WeightMemory, memory),
         _design("activation_quantiser", ActivationQuantiser, quantiser),
         _design("rescale", Rescale, rescale),
-    ]
-
-
-def _special_functions(array: VmacArrayConfig, longest_row: int) -> list[Design]:
-    """Half as many lanes as results a beat: as many numbers of 16 bits as codes fill a word."""
-    lanes = max(1, array.vmacs // 2)
-    beats = -(-longest_row // lanes)
-    softmax = SoftmaxConfig(lanes=lanes, depth=beats)
-    residual = ResidualConfig(lanes=lanes, fmt=array.vmac.pair.activation)
-    # half a row more than the longest, which loads while a row's variance is found
-    norm = LayerNormConfig(lanes=lanes, max_length=longest_row, depth=beats + beats // 2)
-    return [
-        _design("softmax", Softmax, softmax),
-        _design("residual_add", ResidualAdd, residual),
-        _design("layer_norm", LayerNorm, norm),
-        _design("gelu", Gelu, GeluConfig(lanes=lanes)),
     ]
 
 

@@ -13,17 +13,20 @@ _INTRODUCTION = f"""\
 
 <!-- Written by `alembert instructions`; change the description, not this. -->
 
-Version {ISA_VERSION}. A program is instructions of {INSTRUCTION_BYTES} bytes, little-endian, one after the other in external
-memory, from the word that the register `PROGRAM` names. The first byte is the opcode. An operand has the same bits in
-every instruction that has it; bits that no operand of an instruction uses are 0, or the instruction is illegal.
+Version {ISA_VERSION}. A program is instructions of {INSTRUCTION_BYTES} bytes, little-endian, one
+after the other in external memory, from the word that the register `PROGRAM` names. The first byte
+is the opcode. An operand has the same bits in every instruction that has it; bits that no operand
+of an instruction uses are 0, or the instruction is illegal.
 
-- An *address* counts words of the scratchpad, a *stride* is the words from one row to the next. Row r of a tensor begins at
-  `address + r · stride`. An instruction may touch the words `address … address + rows · stride − 1` of each operand,
-  and these ranges are what decides which instructions may run side by side.
+- An *address* counts words of the scratchpad, a *stride* is the words from one row to the next. Row
+  r of a tensor begins at `address + r · stride`. The words `address … address + rows · stride − 1`
+  of each operand are what decides which instructions may run side by side.
 - A dimension of 0 stands for the register `LENGTH`, one of 65535 for `TARGETS`.
-- An offset in external memory counts words from the base register that `memory_base` or `index_base` names.
-- Instructions begin in order. Each waits until none under way writes what it touches or reads what it writes; units
-  then work side by side. `halt`, `barrier` and `exit` wait as they say; `loop` does not wait.
+- An offset in external memory counts words from the base register that `memory_base` or
+  `index_base` names.
+- Instructions begin in order. Each waits until none under way writes what it touches or reads what
+  it writes; units then work side by side. `halt`, `barrier` and `exit` wait as they say; `loop`
+  does not wait.
 
 `alembert assemble` and `alembert disassemble` turn text into instructions and back.
 """
