@@ -51,18 +51,29 @@ def _design_area(root: Path) -> Iterator[Figure]:
     """Every design of every preset, module by module."""
     for preset in PRESETS.values():
         for design in designs(preset):
-            report = measure_area(
-                design.verilog(), design.name, root / "build" / "area", flatten=False
+            whole = measure_area(
+                design.verilog(),
+                design.name,
+                root / "build" / "area",
+                flatten=False,
+                units=design.units,
             )
             command = f"alembert area --preset {preset.name}"
             name = f"area.{preset.name}.{design.name}"
-            yield Figure(name=f"{name}.lut", value=report.lut, unit="LUT", command=command)
-            yield Figure(
-                name=f"{name}.transistors",
-                value=report.transistors,
-                unit="transistors",
-                command=command,
-            )
+            parts = {f"{name}.{unit.rpartition('.')[2]}": r for unit, r in whole.units.items()}
+            for measured, report in {name: whole, **parts}.items():
+                yield Figure(
+                    name=f"{measured.replace(' ', '_')}.lut",
+                    value=report.lut,
+                    unit="LUT",
+                    command=command,
+                )
+                yield Figure(
+                    name=f"{measured.replace(' ', '_')}.transistors",
+                    value=report.transistors,
+                    unit="transistors",
+                    command=command,
+                )
 
 
 def _utilisation(root: Path) -> Iterator[Figure]:

@@ -215,7 +215,10 @@ def area(
             for part in parts:
                 progress.update(task, description=part.name)
                 text = part.verilog()
-                report = measure_area(text, part.name, work_dir, flatten=flatten, dsp=dsp)
+                units = () if flatten else part.units
+                report = measure_area(
+                    text, part.name, work_dir, flatten=flatten, dsp=dsp, units=units
+                )
                 rows_of_table.append((part.name, part.macs, report))
                 progress.advance(task)
     except FlowError as error:

@@ -109,6 +109,48 @@ def test_hierarchical_leaves_modules_whole(tmp_path: Path) -> None:
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".json", ".json"]
 
 
+# Two units below a module between, one of them with a module that repeats, and glue.
+UNITS = """\
+module keep(input clk, input d, output reg q = 0);
+  always @(posedge clk) q <= d;
+endmodule
+module \\a.b.one (input clk, input [1:0] d, output [1:0] q);
+  keep low(.clk(clk), .d(d[0]), .q(q[0]));
+  keep high(.clk(clk), .d(d[1]), .q(q[1]));
+endmodule
+module \\a.b.two (input clk, input [2:0] d, output reg [2:0] q = 0);
+  always @(posedge clk) q <= d;
+endmodule
+module \\a.b (input clk, input [4:0] d, output [4:0] q);
+  \\a.b.one first(.clk(clk), .d(d[1:0]), .q(q[1:0]));
+  \\a.b.two second(.clk(clk), .d(d[4:2]), .q(q[4:2]));
+endmodule
+module a(input clk, input [4:0] d, output reg p = 0);
+  wire [4:0] q;
+  \\a.b inner(.clk(clk), .d(d), .q(q));
+  always @(posedge clk) p <= ^q;
+endmodule
+"""
+
+
+def test_area_is_broken_down_by_units(tmp_path: Path) -> None:
+    whole = measure_area(UNITS, "a", tmp_path, units=["a.b.one", "a.b.two"])
+    _is_consistent(whole, ["nodsp", "booth", "alu"])
+    flip_flops = {unit: report.best.flip_flops for unit, report in whole.units.items()}
+    assert flip_flops == {"a.b.one": 2, "a.b.two": 3, "the rest": 1}
+    assert whole.best.flip_flops == 6
+    for recipe, counts in whole.recipes.items():
+        parts = [report.recipes[recipe] for report in whole.units.values()]
+        assert counts.lut == sum(part.lut for part in parts)
+        assert counts.cells == sum(part.cells for part in parts)
+    assert whole.transistors == sum(report.transistors for report in whole.units.values())
+    assert AreaReport.from_json(json.loads(json.dumps(whole.as_json()))) == whole
+    console = Console(width=200, record=True)
+    console.print(area_table([("a", 0, whole)], title="area"))
+    shown = [line.split()[1] for line in console.export_text().splitlines() if "│" in line]
+    assert shown == ["a", "one", "two", "the"]
+
+
 # A memory of 16 × 8 bits, and one of 4 × 3 bits that nothing writes, which is logic.
 MEMORIES = """\
 module memories(input clk, input we, input [3:0] a, input [7:0] d,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -205,8 +206,13 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, bool]]:
 
     hard = replace(cells, lut4=0, mult18=1, cells=1)
 
-    def measure(verilog: str, top: str, work_dir: Path, *, flatten: bool, dsp: bool) -> AreaReport:
+    def measure(
+        verilog: str, top: str, work_dir: Path, *, flatten: bool, dsp: bool, units: Sequence[str]
+    ) -> AreaReport:
         assert f"module {top}(" in verilog
+        for unit in units:
+            assert not flatten
+            assert re.search(rf"^module \\{re.escape(unit)} \(", verilog, re.MULTILINE), unit
         calls.append((top, str(work_dir), flatten))
         return AreaReport(
             top=top,

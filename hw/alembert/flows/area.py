@@ -13,8 +13,9 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -93,7 +94,13 @@ _SRAM_TRANSISTORS = 6
 
 
 def measure_area(
-    verilog: str, top: str, work_dir: Path, *, flatten: bool = True, dsp: bool = False
+    verilog: str,
+    top: str,
+    work_dir: Path,
+    *,
+    flatten: bool = True,
+    dsp: bool = False,
+    units: Sequence[str] = (),
 ) -> AreaReport:
     """Map a design to ECP5 and to CMOS gates and count.
 
@@ -115,13 +122,37 @@ def measure_area(
         One flat netlist, else hierarchical.
     dsp : bool
         Measure the recipe with hard multipliers too.
+    units : sequence of str
+        Names of modules below the top that are measured by themselves, as designs, and are
+        broken down in the report; hierarchical only.
 
     Raises
     ------
     FlowError
         Yosys is missing, or it failed.
     """
-    question = [verilog, top, flatten, dsp, RECIPES, _ELABORATE, _ECP5, _CMOS]
+    if units:
+        return _measure_units(verilog, top, work_dir, dsp, units)
+    return _measure_once(verilog, top, work_dir, flatten=flatten, dsp=dsp, without=())
+
+
+def _measure_units(
+    verilog: str, top: str, work_dir: Path, dsp: bool, units: Sequence[str]
+) -> AreaReport:
+    """The units, then what is left of the top without them."""
+    found = {unit: measure_area(verilog, unit, work_dir, flatten=False, dsp=dsp) for unit in units}
+    rest = _measure_once(verilog, top, work_dir, flatten=False, dsp=dsp, without=tuple(units))
+    total = rest
+    for report in found.values():
+        total = total.plus(report, 1)
+    return replace(total, units={**found, "the rest": rest})
+
+
+def _measure_once(
+    verilog: str, top: str, work_dir: Path, *, flatten: bool, dsp: bool, without: Sequence[str]
+) -> AreaReport:
+    question: list = [verilog, top, flatten, dsp, RECIPES, _ELABORATE, _ECP5, _CMOS]
+    question += [*without]
     question += [_ADD_TO_ALU.read_text(encoding="utf-8"), yosys_version()]
     digest = hashlib.sha256(json.dumps(question).encode()).hexdigest()[:16]
     known = work_dir / f"{top}-{digest}.json"
@@ -130,7 +161,7 @@ def measure_area(
     work_dir.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f"{top}-{digest}-", dir=work_dir))
     (scratch / _FILE).write_text(verilog, encoding="utf-8")
-    report = _measure(scratch, top, flatten, dsp)
+    report = _measure(scratch, top, flatten, dsp, without)
     result = scratch / "report.json"
     result.write_text(json.dumps(report.as_json(), indent=2) + "\n", encoding="utf-8")
     result.replace(known)
@@ -138,18 +169,21 @@ def measure_area(
     return report
 
 
-def _measure(scratch: Path, top: str, flatten: bool, dsp: bool) -> AreaReport:
-    parts = {} if flatten else _repeated_modules(scratch, top)
+def _measure(
+    scratch: Path, top: str, flatten: bool, dsp: bool, without: Sequence[str]
+) -> AreaReport:
+    parts = {} if flatten else _repeated_modules(scratch, top, without)
+    absent = dict.fromkeys(without, 1)
     modules = [top, *parts]
     recipes = [recipe for recipe in RECIPES if dsp or recipe != "dsp"]
     directories = {module: scratch / str(i) for i, module in enumerate(modules)}
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        around = [parts if module == top else {} for module in modules]
+        around = [{**parts, **absent} if module == top else {} for module in modules]
         list(pool.map(_elaborate, modules, directories.values(), around))
         steps = [(d, recipe) for d in directories.values() for recipe in [*recipes, "cmos"]]
         list(pool.map(_map, *zip(*steps)))
     reports = {
-        module: _report(module, directory, recipes, parts if module == top else {})
+        module: _report(module, directory, recipes, {**parts, **absent} if module == top else {})
         for module, directory in directories.items()
     }
     total = reports[top]
@@ -158,7 +192,7 @@ def _measure(scratch: Path, top: str, flatten: bool, dsp: bool) -> AreaReport:
     return total
 
 
-def _repeated_modules(scratch: Path, top: str) -> dict[str, int]:
+def _repeated_modules(scratch: Path, top: str, without: Sequence[str]) -> dict[str, int]:
     """Modules with several instances below the top, and how many; not those inside of them."""
     run_yosys(_SPLIT.format(file=_FILE, top=_escaped(top)), scratch, name="split")
     modules = _stat(scratch / "split.json")["modules"]
@@ -169,7 +203,7 @@ def _repeated_modules(scratch: Path, top: str) -> dict[str, int]:
     for module in region:
         for kind, count in cells[module].items():
             child = kind.removeprefix("\\")
-            if child in cells:
+            if child in cells and child not in without:
                 instances[child] += count
                 if instances[child] == 1:
                     region.append(child)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from rich.table import Table
@@ -71,6 +71,9 @@ class AreaReport:
         Bits of its memories.
     lower_bound : bool
         Whether cells of unknown size are missing from ``transistors``.
+    units : mapping of str to AreaReport
+        What it is made of, by module, if that was asked for; recipe by recipe it adds up to the
+        design.
     """
 
     top: str
@@ -79,6 +82,7 @@ class AreaReport:
     transistors: int
     memory_bits: int
     lower_bound: bool
+    units: Mapping[str, AreaReport] = field(default_factory=dict)
 
     @property
     def best_recipe(self) -> str:
@@ -117,14 +121,18 @@ class AreaReport:
     @classmethod
     def from_json(cls, plain: Mapping[str, Any]) -> AreaReport:
         """The report that :meth:`as_json` described."""
-        values = {field.name: plain[field.name] for field in fields(cls)}
+        values = {each.name: plain[each.name] for each in fields(cls) if each.name in plain}
         recipes = {name: CellCounts(**counts) for name, counts in plain["recipes"].items()}
-        return cls(**{**values, "recipes": recipes})
+        units = {name: cls.from_json(unit) for name, unit in plain.get("units", {}).items()}
+        return cls(**{**values, "recipes": recipes, "units": units})
 
 
 def area_table(rows: Iterable[tuple[str, int, AreaReport]], *, title: str) -> Table:
     """Design, multiplications a cycle (0: none) and report, as a table."""
-    entries = list(rows)
+    entries = []
+    for name, macs, report in rows:
+        entries.append((name, macs, report))
+        entries += [(f"  {_leaf(unit)}", 0, part) for unit, part in report.units.items()]
     with_dsp = any("dsp" in report.recipes for _, _, report in entries)
     table = Table(title=title, title_justify="left", title_style="bold")
     table.add_column("design", no_wrap=True)
@@ -146,6 +154,11 @@ def area_table(rows: Iterable[tuple[str, int, AreaReport]], *, title: str) -> Ta
         row += _per_mac(macs, best.lut, report.transistors, at_least)
         table.add_row(*row)
     return table
+
+
+def _leaf(module: str) -> str:
+    """A module's own name: ``alembert.core.dma`` is dma."""
+    return module.rpartition(".")[2]
 
 
 def _per_mac(macs: int, lut: int, transistors: int, at_least: str) -> list[str]:

@@ -31,7 +31,7 @@ from ..config.ternary import (
     WeightMemoryConfig,
 )
 from ..early_exit.entropy import EarlyExit
-from ..machine import Alembert
+from ..machine import Alembert, units_of_top
 from ..sfu.gelu import Gelu
 from ..sfu.layernorm import LayerNorm
 from ..sfu.residual import ResidualAdd
@@ -63,12 +63,15 @@ class Design:
         The configuration in plain values, for the sidecar.
     macs : int
         Multiplications a cycle, 0 where that is no measure of the design.
+    units : tuple of str
+        Modules of its Verilog by which its area is broken down.
     """
 
     name: str
     component: Callable[[], wiring.Component]
     config: dict[str, Any]
     macs: int = 0
+    units: tuple[str, ...] = ()
 
     def verilog(self) -> str:
         """The design's text."""
@@ -88,6 +91,7 @@ def designs(preset: Preset) -> list[Design]:
             component=lambda: Alembert(machine),
             config=machine.describe(),
             macs=preset.macs,
+            units=tuple(f"alembert.{unit}" for unit in units_of_top(machine)),
         )
     ]
     found += [_matrix_unit(name, array) for name, array in preset.arrays.items()]

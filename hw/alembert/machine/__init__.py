@@ -2,6 +2,6 @@
 
 from .core import Core
 from .soft_reset import SoftReset
-from .top import Alembert
+from .top import Alembert, units_of_top
 
-__all__ = ["Alembert", "Core", "SoftReset"]
+__all__ = ["Alembert", "Core", "SoftReset", "units_of_top"]
