@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import logging
 from pathlib import Path
 
 import cocotb
@@ -41,8 +40,6 @@ class RamHost(Host):
             self.bases[region] = place
             place += -(-sizes[region] // 16) * 16 + GAP
         self.ram = AxiRam(AxiBus.from_prefix(dut, "m_axi"), dut.clk, dut.rst, size=place)
-        self.ram.write_if.log.setLevel(logging.WARNING)
-        self.ram.read_if.log.setLevel(logging.WARNING)
         self.sizes = sizes
 
     def load(self, region: str, content: bytes) -> None:
@@ -51,7 +48,9 @@ class RamHost(Host):
 
     def contents(self, region: str) -> bytes:
         """Of memory."""
-        return self.ram.read(self.bases[region], self.sizes[region])
+        found = self.ram.read(self.bases[region], self.sizes[region])
+        assert isinstance(found, bytes)
+        return found
 
     def pause(self, kind: str) -> None:
         """Channels of memory pause by a pattern."""

@@ -39,7 +39,7 @@ class MachineFault(DocumentedEnum):
     OPERAND = 2, "An operand is out of range, or a bit is set that no operand uses."
     ADDRESS = 3, "An operand reaches beyond the end of the scratchpad."
     FETCH = 4, "An instruction could not be read, or its number is above 65535."
-    DMA_READ = 5, "Memory refused a read of the DMA."
+    DMA_READ = 5, "Memory refused a read of the DMA, or a base register cannot be used."
     DMA_WRITE = 6, "Memory refused a write of the DMA."
     INDEX = 7, "A row number of a gather reached the number of rows of its table."
     WEIGHTS_READ = 8, "Memory refused a read of weights."

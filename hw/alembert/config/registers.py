@@ -179,7 +179,12 @@ _CONTROL = Group(
             "The instruction at fault: its number from the program's first.",
             width=PC_WIDTH,
         ),
-        *register_pair("ERROR_ADDRESS", 0x110, _RO, "Byte address of the burst at fault, or 0"),
+        *register_pair(
+            "ERROR_ADDRESS",
+            0x110,
+            _RO,
+            "Byte address of the burst at fault, for FETCH of the instruction, or 0",
+        ),
         Register(
             "INTERRUPT_ENABLE",
             0x118,

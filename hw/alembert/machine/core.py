@@ -19,7 +19,6 @@ from ..config.command import MachineFault
 from ..config.dma import DmaFault
 from ..config.isa import MemoryBase, Unit
 from ..config.machine import MachineConfig
-from ..config.matrix import MatrixFault
 from ..config.status import State
 from ..dma import DmaEngine
 from ..matrix import MatrixEngine

@@ -9,6 +9,7 @@ from amaranth.lib.wiring import Out
 from amaranth.utils import exact_log2
 
 from ..axi import connect_read_ports, connect_write_ports, read_ports, write_ports
+from ..command import units_of
 from ..config.axi import AxiFault
 from ..config.isa import MemoryBase
 from ..config.machine import MachineConfig
@@ -17,7 +18,14 @@ from ..registers import Registers, axi_lite_ports
 from .core import Core
 from .soft_reset import SoftReset
 
-__all__ = ["Alembert"]
+__all__ = ["Alembert", "units_of_top"]
+
+
+def units_of_top(config: MachineConfig) -> tuple[str, ...]:
+    """The submodules that a machine is made of, by their paths below the top."""
+    units = [f"core.{unit.name.lower()}" for unit in units_of(config)]
+    shared = [f"core.{name}" for name in ("processor", "scratchpad", "weights", "fetch", "arbiter")]
+    return ("registers", *shared, *units)
 
 
 class Alembert(wiring.Component):
