@@ -1,5 +1,5 @@
-# Alembert's front door. `make` sets up, generates the Verilog of the default preset, and streams
-# real tensors of a pretrained ALBERT through the RTL of every datapath; `make test` is the regression.
+# Alembert's front door. `make` sets up, generates the Verilog of the default preset, and runs a
+# pretrained ALBERT on real chemical reactions in that Verilog; `make test` is the regression.
 
 PRESET ?= edge16
 PYTHON ?= python3
@@ -7,9 +7,9 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := all
-.PHONY: all setup rtl demo test area lint check docs bench clean help
+.PHONY: all setup rtl demo datapaths test regress area lint check docs bench clean help
 
-all: rtl demo ## set up, generate the default preset, show real tensors through RTL
+all: rtl demo ## set up, generate the default preset, run a real ALBERT in its RTL
 
 setup: $(READY) ## Python packages into .venv, Debian packages through apt-get if it may
 
@@ -19,11 +19,19 @@ $(READY): pyproject.toml constraints.txt setup.sh
 rtl: $(READY) ## Verilog and sidecars of PRESET into rtl_out/
 	@$(BIN)/alembert generate --preset $(PRESET) --output rtl_out
 
-demo: $(READY) ## real ALBERT tensors through the RTL of every datapath, with a table
+demo: $(READY) ## a pretrained ALBERT on real reactions, in the RTL of PRESET
+	@$(BIN)/alembert reactions --preset $(PRESET)
+
+datapaths: $(READY) ## real ALBERT tensors through the RTL of every datapath, with their areas
 	@$(BIN)/python tb/demo
 
 test: $(READY) ## the whole regression, under Verilator and Icarus, on all cores
 	@$(BIN)/python -m pytest -n auto --dist worksteal -q
+
+regress: test ## the regression, then the real ALBERT on every large preset; half an hour and more
+	@for preset in edge16 edge16_int8 edge16_ternary; do \
+	  $(BIN)/alembert reactions --preset $$preset --count 3 --masked 2 --threshold 0 || exit 1; \
+	done
 
 area: $(READY) ## area of one VMAC in every format
 	@$(BIN)/alembert area --vmac all

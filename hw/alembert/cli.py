@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from . import __version__
+from .cli_reactions import Backend, Masked, NumReactions, Threshold, show_reactions
 from .config import PRESETS, Preset, VmacConfig, preset
 
 __all__ = ["app", "main"]
@@ -309,6 +310,43 @@ def disassemble(source: SourceFile, output: OutputFile = None) -> None:
         _fail(f"cannot read {source}: {error.strerror or error}", _USER_ERROR)
     except ProgramError as error:
         _fail(f"{source}: {error}", _USER_ERROR)
+
+
+@app.command()
+def reactions(
+    name: PresetName = "edge16",
+    count: NumReactions = 3,
+    masked: Masked = 1,
+    threshold: Threshold = 0.6,
+    backend: Annotated[Backend, typer.Option(help="Verilog, or the golden model.")] = Backend.RTL,
+) -> None:
+    """Run the pretrained ALBERT on real reactions with hidden tokens.
+
+    Prints what the machine predicts beside what is true, after which pass it left, entropy, cycles
+    and how busy its units were; all that it stores is compared with the golden machine.
+    """
+    from alembert_compiler.errors import CompileError
+    from alembert_compiler.packages import PackageError
+    from alembert_runtime import DeviceError
+
+    from .flows.errors import FlowError
+    from .flows.simulation import SimulationError
+
+    try:
+        is_golden = show_reactions(
+            _console,
+            _preset(name).machine,
+            backend=backend,
+            count=count,
+            masked=masked,
+            threshold=threshold,
+        )
+    except (CompileError, ValueError) as error:
+        _fail(error, _USER_ERROR)
+    except (PackageError, SimulationError, FlowError, DeviceError, OSError) as error:
+        _fail(error, _FLOW_ERROR)
+    if not is_golden:
+        _fail("the machine and its golden model differ", _FLOW_ERROR)
 
 
 def _write(content: str | bytes, output: Path | None) -> None:
