@@ -1,0 +1,201 @@
+"""A machine's Verilog and the harness, compiled into a shared library."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import hashlib
+import shlex
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from alembert.axi import read_ports, write_ports
+from alembert.config.machine import MachineConfig
+from alembert.config.registers import REGISTERS
+from alembert.flows.simulation import SimulationError, tool_environment, waivers_path
+from alembert.flows.verilog import generate_verilog
+from alembert.machine import Alembert
+from alembert.registers import axi_lite_ports
+from amaranth.hdl import Shape
+from amaranth.lib.wiring import In
+
+__all__ = ["BUILD_ROOT", "Simulation", "build_simulation", "load_library"]
+
+BUILD_ROOT = Path("build") / "runtime"
+"""Where simulations are built, from the folder that a program runs in."""
+
+TOP = "alembert"
+_WRAPPER = "clocked"
+_HARNESS = Path(__file__).with_name("harness.cpp")
+_LIBRARY = "libalembert.so"
+
+# Only the top's ports are seen from outside. Nothing depends on a value before reset, so that what
+# has none may be what is fastest. Short functions, as in every simulation of the project.
+_VERILATE = (
+    *("verilator", "--cc", "--top-module", _WRAPPER, "--prefix", "Vmodel", "--Mdir", "model"),
+    *("--timescale", "1ns/1ps", "--no-timing", "--x-assign", "fast", "--x-initial", "fast"),
+    *("--output-split-cfuncs", "300", "-CFLAGS", "-fPIC"),
+)
+_MAKE = ("make", "-s", "-C", "model", "-f", "Vmodel.mk", "libVmodel")
+_LINK = ("g++", "-std=c++17", "-O2", "-fPIC", "-shared", "-o", _LIBRARY)
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """A compiled machine.
+
+    Parameters
+    ----------
+    config : MachineConfig
+        The machine.
+    library : Path
+        Functions that :class:`alembert_runtime.simulated.SimulatedDevice` calls.
+    """
+
+    config: MachineConfig
+    library: Path
+
+
+def build_simulation(
+    config: MachineConfig,
+    *,
+    build_root: Path = BUILD_ROOT,
+    verilog: str | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Simulation:
+    """Compile a machine, unless that has been done before.
+
+    The first build takes a minute or more. Builds are kept by Verilog, harness and flags.
+
+    Parameters
+    ----------
+    config : MachineConfig
+        The machine.
+    build_root : Path
+        Folder of all builds.
+    verilog : str, optional
+        Its Verilog, with the top module ``alembert``; generated otherwise.
+    progress : callable, optional
+        Called with a few words before each step that takes time.
+
+    Raises
+    ------
+    SimulationError
+        A tool is missing, or refuses its input; the message has the end of what it said.
+    """
+    report = progress or (lambda step: None)
+    if verilog is None:
+        report("generate Verilog")
+        verilog = generate_verilog(Alembert(config), name=TOP)
+    flags = [*_VERILATE, *_MAKE, *_LINK, str(config.axi.beat_bytes)]
+    verilog += _wrapper(config)
+    text = "\n".join([shlex.join(flags), waivers_path().read_text("utf-8"), verilog])
+    digest = hashlib.sha256(text.encode() + _HARNESS.read_bytes()).hexdigest()[:16]
+    folder = build_root.absolute() / f"{TOP}-{digest}"
+    with _locked(folder.with_suffix(".lock")):
+        if not (folder / _LIBRARY).exists():
+            _build(folder, verilog, config.axi.beat_bytes, report)
+    return Simulation(config, folder / _LIBRARY)
+
+
+def _wrapper(config: MachineConfig) -> str:
+    """A module around the machine with a register behind every input.
+
+    What follows from an input without a register between is then computed with all the rest, once
+    a cycle, and not again whenever an input might have changed: almost twice as fast.
+    """
+    members = axi_lite_ports(REGISTERS.address_width)
+    members |= read_ports(config.axi) | write_ports(config.axi)
+    outputs = {"irq": 1}
+    inputs = {"rst": 1}
+    for name, member in members.items():
+        (inputs if member.flow is In else outputs)[name] = Shape.cast(member.shape).width
+    ports = ["input clk"]
+    ports += [f"input [{width - 1}:0] {name}" for name, width in inputs.items()]
+    ports += [f"output [{width - 1}:0] {name}" for name, width in outputs.items()]
+    kept = [f"  reg [{width - 1}:0] {name}_now;\n" for name, width in inputs.items()]
+    moved = [f"    {name}_now <= {name};\n" for name in inputs]
+    joined = [".clk(clk)", *(f".{name}({name}_now)" for name in inputs)]
+    joined += [f".{name}({name})" for name in outputs]
+    return (
+        f"\nmodule {_WRAPPER}({', '.join(ports)});\n{''.join(kept)}"
+        f"  always @(posedge clk) begin\n{''.join(moved)}  end\n"
+        f"  {TOP} machine({', '.join(joined)});\nendmodule\n"
+    )
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """One process at a time in a build's folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _build(folder: Path, verilog: str, beat_bytes: int, report: Callable[[str], None]) -> None:
+    environment = tool_environment("verilator")
+    folder.mkdir(parents=True, exist_ok=True)
+    source = folder / f"{TOP}.v"
+    source.write_text(verilog, encoding="utf-8")
+
+    def call(step: str, *command: str) -> None:
+        report(step)
+        _call(step, command, folder, environment)
+
+    call("Verilog to C++", *_VERILATE, str(waivers_path()), str(source))
+    call("compile", *_MAKE)
+    root = _runtime_folder(folder)
+    headers = (f"-I{part}" for part in ("model", str(root), str(root / "vltstd")))
+    archives = ("model/libVmodel.a", "model/libverilated.a")
+    unfinished = f"{_LIBRARY}.part"
+    link = (*_LINK[:-1], unfinished)
+    call("link", *link, f"-DBEAT_BYTES={beat_bytes}", *headers, str(_HARNESS), *archives)
+    (folder / unfinished).replace(folder / _LIBRARY)
+
+
+def _runtime_folder(folder: Path) -> Path:
+    """Verilator's headers, as the makefile that it wrote names them."""
+    for line in (folder / "model" / "Vmodel.mk").read_text("utf-8").splitlines():
+        name, _, value = line.partition("=")
+        if name.strip() == "VERILATOR_ROOT":
+            return Path(value.strip()) / "include"
+    raise SimulationError("the makefile that Verilator wrote must name VERILATOR_ROOT")
+
+
+def _call(
+    step: str, command: tuple[str, ...], folder: Path, environment: Mapping[str, str]
+) -> None:
+    done = subprocess.run(
+        command, cwd=folder, env=dict(environment), capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        tail = (done.stdout + done.stderr).splitlines()[-40:]
+        raise SimulationError("\n".join([f"{step} failed: {shlex.join(command)}", *tail]))
+
+
+def load_library(path: Path) -> ctypes.CDLL:
+    """The functions of a compiled machine, with the types of their arguments."""
+    library = ctypes.CDLL(str(path))
+    handle, number, small = ctypes.c_void_p, ctypes.c_uint64, ctypes.c_uint32
+    types = {
+        "open": (handle, (small, small)),
+        "close": (None, (handle,)),
+        "add_region": (ctypes.c_int, (handle, number, number)),
+        "load": (ctypes.c_int, (handle, number, ctypes.c_void_p, number)),
+        "store": (ctypes.c_int, (handle, number, ctypes.c_void_p, number)),
+        "read": (ctypes.c_int, (handle, small, ctypes.POINTER(small))),
+        "write": (ctypes.c_int, (handle, small, small)),
+        "run": (number, (handle, number)),
+        "step": (None, (handle, number)),
+        "cycles": (number, (handle,)),
+        "irq": (ctypes.c_int, (handle,)),
+        "violation": (ctypes.c_int, (handle,)),
+    }
+    for name, (result, arguments) in types.items():
+        function = getattr(library, f"alembert_{name}")
+        function.restype, function.argtypes = result, arguments
+    return library

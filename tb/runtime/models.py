@@ -1,0 +1,56 @@
+"""A machine, and images for it, that are simulated in a moment."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+from alembert.config.isa import INSTRUCTION_BYTES, Instruction, Opcode
+from alembert.config.machine import MachineConfig
+from alembert.config.presets import PRESETS
+from alembert_compiler.assembler import to_bytes
+from alembert_compiler.classifier import Classifier
+from alembert_compiler.compile import compile_albert
+from alembert_compiler.image import Image
+from alembert_runtime import MemoryRange
+from compiler.compiled_albert import CONFIG, TOKENS, calibration_of, random_albert
+
+__all__ = ["MACHINE", "MEMORY", "TOKENS", "classifier_image", "masked_image", "patched"]
+
+MACHINE: MachineConfig = PRESETS["tiny"].machine
+MEMORY = MemoryRange(0x2_1000, 1 << 18)
+"""Not from 0 on, and no more than is needed."""
+
+
+@cache
+def masked_image() -> Image:
+    """Off-ramps that tell which token is hidden; states are kept."""
+    model = random_albert()
+    return compile_albert(
+        model, MACHINE, calibration_of(model), max_length=16, max_targets=5, keep_hidden=True
+    )
+
+
+@cache
+def classifier_image() -> Image:
+    """Off-ramps that classify the sentence, one for each pass."""
+    model = random_albert()
+    rng = np.random.default_rng(8)
+    layers = [
+        (rng.normal(size=(CONFIG.hidden_size, 5)), rng.normal(size=5))
+        for _ in range(CONFIG.num_hidden_layers)
+    ]
+    return compile_albert(
+        model, MACHINE, calibration_of(model), max_length=16, head=Classifier(layers)
+    )
+
+
+def patched(image: Image, opcode: Opcode, **operands: int) -> tuple[Image, int]:
+    """The image with other operands in its first instruction of a kind, and that one's number."""
+    code = image.program_code
+    number = next(k for k, each in enumerate(code) if each.opcode is opcode)
+    changed = to_bytes([Instruction(opcode, {**code[number].operands, **operands})])
+    start = image.program * image.word_bytes + number * INSTRUCTION_BYTES
+    data = image.data[:start] + changed + image.data[start + len(changed) :]
+    return replace(image, data=data), number
