@@ -13,6 +13,7 @@ from alembert.flows.designs import VMAC_FORMATS, designs, format_pair, vmac_desi
 from demo.jobs import JOBS, Job, replay_design, rtl_of, run
 from early_exit.oracle import max_entropy_error
 from figures import Figure, load_figures
+from machine_figures import golden_speed, machine_speed, reaction_figures
 from precision import precision_figures
 from rich.console import Console
 from support.real_tensors import array_recording, workloads
@@ -116,11 +117,29 @@ def _precision(root: Path) -> Iterator[Figure]:
     yield from precision_figures("python bench precision")
 
 
+def _machine_speed(root: Path) -> Iterator[Figure]:
+    """The whole machine, compiled."""
+    yield from machine_speed("python bench simulation")
+
+
+def _golden_speed(root: Path) -> Iterator[Figure]:
+    """The golden machine, many sentences at once."""
+    yield from golden_speed("python bench golden")
+
+
+def _reactions(root: Path) -> Iterator[Figure]:
+    """The pretrained ALBERT on the machine, bit for bit."""
+    yield from reaction_figures("python bench rxnmapper")
+
+
 _MEASUREMENTS: tuple[tuple[str, Measurement], ...] = (
     ("array", _utilisation),
     ("area", _vmac_area),
     ("entropy", _entropy),
     ("simulation", _simulation_speed),
+    ("simulation", _machine_speed),
+    ("golden", _golden_speed),
+    ("rxnmapper", _reactions),
     ("area", _design_area),
     ("precision", _precision),
 )

@@ -1,0 +1,114 @@
+"""Figures of the whole machine: the pretrained ALBERT on it, and how fast its models run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import numpy as np
+from alembert.config import PRESETS
+from alembert_compiler.albert_config import AlbertConfig
+from alembert_compiler.calibrate import calibrate
+from alembert_compiler.compile import compile_albert
+from alembert_compiler.machine_answers import calibrate_masked, machine_answers
+from alembert_compiler.off_ramps import masked_logits
+from alembert_compiler.workloads import load_albert
+from alembert_golden.machine import Machine
+from alembert_runtime import Session
+from alembert_runtime.reactions import compile_reactions, masked_reactions
+from alembert_runtime.simulated import SimulatedDevice
+from alembert_runtime.simulation_build import build_simulation
+from compiler.compiled_albert import random_albert
+from figures import Figure
+
+__all__ = ["golden_speed", "machine_speed", "reaction_figures"]
+
+THRESHOLD = 0.6
+_PRESETS = {"adaptivfloat8_3": "edge16", "int8": "edge16_int8"}
+"""Format -> the preset that has it."""
+
+R8_SIZED = AlbertConfig(
+    vocab_size=1024,  # an off-ramp of more classes does not fit; words cost no time
+    embedding_size=64,
+    hidden_size=128,
+    num_hidden_layers=12,
+    num_attention_heads=4,
+    intermediate_size=512,
+    max_position_embeddings=64,
+    type_vocab_size=2,
+    layer_norm_eps=1e-12,
+    hidden_act="gelu",
+)
+"""A model of the size of the one for Reuters R8."""
+
+
+def reaction_figures(command: str) -> Iterator[Figure]:
+    """Agreement with float32 and early exit on masked tokens, by the golden machine's every bit."""
+    model = load_albert()
+    longest = max(len(model.tokeniser.encode(reaction)) for reaction in model.reactions)
+    calibration = calibrate_masked(model)
+    logits = masked_logits(model)
+    exact_top1, exact_layer = logits.early_exit(THRESHOLD)
+    yield _figure("rxnmapper.exit_0.6.top1.float32", 100 * exact_top1, "%", command)
+    yield _figure("rxnmapper.exit_0.6.mean_layer.float32", exact_layer, "layers", command)
+    for slug, preset in _PRESETS.items():
+        machine = PRESETS[preset].machine
+        image = compile_albert(
+            model.albert, machine, calibration, max_length=longest, max_targets=16
+        )
+        answers = machine_answers(image, machine, model)
+        agreement = answers.agreement(logits.logits)
+        top1, layer = answers.early_exit(THRESHOLD)
+        yield _figure(f"rxnmapper.top1_agreement.{slug}", 100 * agreement[-1], "%", command)
+        yield _figure(f"rxnmapper.exit_0.6.top1.{slug}", 100 * top1, "%", command)
+        yield _figure(f"rxnmapper.exit_0.6.mean_layer.{slug}", layer, "layers", command)
+
+
+def golden_speed(command: str) -> Iterator[Figure]:
+    """Sentences of 64 tokens a second through twelve passes, on the golden machine of edge16."""
+    rng = np.random.default_rng(1)
+    model = random_albert(R8_SIZED)
+    tokens = rng.integers(0, R8_SIZED.vocab_size, (64, 64))
+    machine = PRESETS["edge16"].machine
+    image = compile_albert(
+        model, machine, calibrate(model, [tokens[:8]]), max_length=64, max_targets=1
+    )
+    golden = Machine(machine)
+
+    def run() -> None:
+        golden.run(
+            image.data,
+            image.input_bytes(tokens, np.zeros((len(tokens), 1), dtype=np.int64)),
+            program=image.program,
+            length=tokens.shape[1],
+            targets=1,
+            threshold=0,
+            output_bytes=image.output_words * image.word_bytes,
+            scratch_bytes=image.scratch_words * image.word_bytes,
+        )
+
+    run()  # decodes the weights
+    start = time.process_time()
+    run()
+    speed = len(tokens) / (time.process_time() - start)
+    yield _figure("golden.sentences_per_second", speed, "1/s", command)
+
+
+def machine_speed(command: str) -> Iterator[Figure]:
+    """Cycles a second of processor time: edge16 as a whole, compiled, on a real reaction."""
+    machine = PRESETS["edge16"].machine
+    model = load_albert()
+    image = compile_reactions(model, machine)
+    reaction = next(masked_reactions(model, 1))
+    with Session(SimulatedDevice(build_simulation(machine)), image) as session:
+        start = time.process_time()
+        answer = session.run(reaction.tokens, reaction.targets, THRESHOLD)
+        spent = time.process_time() - start
+    assert answer.counters is not None  # a simulation keeps time
+    speed = answer.counters.cycles / spent
+    yield _figure("simulation.machine.cycles_per_second", round(speed), "1/s", command)
+
+
+def _figure(name: str, value: float, unit: str, command: str) -> Figure:
+    plain = int(value) if isinstance(value, int) else round(float(value), 2)
+    return Figure(name=name, value=plain, unit=unit, command=command)
