@@ -1,4 +1,4 @@
-"""The command line: generate, area, lint, presets, registers, instructions, assembly."""
+"""The command line: one function a command, each a few lines before a flow that does the work."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from . import __version__
+from .cli_cycles import shape_named, show_cycles
 from .cli_reactions import Backend, Masked, NumReactions, Threshold, show_reactions
 from .config import PRESETS, Preset, VmacConfig, preset
 
@@ -310,6 +311,32 @@ def disassemble(source: SourceFile, output: OutputFile = None) -> None:
         _fail(f"cannot read {source}: {error.strerror or error}", _USER_ERROR)
     except ProgramError as error:
         _fail(f"{source}: {error}", _USER_ERROR)
+
+
+@app.command()
+def cycles(
+    model: Annotated[
+        str,
+        typer.Option(help="albert_base, albert_large, rxnmapper, r8, or hidden,heads,ffn."),
+    ] = "albert_base",
+    name: PresetName = "edge16",
+    length: Annotated[int, typer.Option(min=1, max=512, help="Tokens.")] = 128,
+    passes: Annotated[int, typer.Option(min=1, max=64, help="Passes through the layer.")] = 1,
+    latency: Annotated[
+        int | None, typer.Option(min=1, help="Of memory, in cycles. [default: the bus's]")
+    ] = None,
+) -> None:
+    """Predict the cycles of a model from its shape alone, by the cycle model.
+
+    Example: alembert cycles --model albert_base --preset edge16 --length 128
+    """
+    machine = _preset(name).machine
+    try:
+        show_cycles(
+            _console, machine, shape_named(model), length=length, passes=passes, latency=latency
+        )
+    except ValueError as error:
+        _fail(error, _USER_ERROR)
 
 
 @app.command()
