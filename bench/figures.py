@@ -95,6 +95,9 @@ GOALS: dict[str, Goal] = {
     "simulation.edge16.cycles_per_second": _at_least(20000),
     "simulation.machine.cycles_per_second": _at_least(40000),
     "golden.sentences_per_second": _at_least(50),
+    "layer.utilisation.edge16": _at_least(92),
+    "cycle_model.max_error": _at_most(2),
+    "cycle_model.albert_base_layer_128": _at_most(3.95e6),
     "rxnmapper.top1_agreement.adaptivfloat8_3": _at_least(97),
 }
 """Goals by name; other figures have none."""

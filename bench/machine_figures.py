@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 from alembert.config import PRESETS
+from alembert.config.isa import Unit
 from alembert_compiler.albert_config import AlbertConfig
 from alembert_compiler.calibrate import calibrate
+from alembert_compiler.classifier import Classifier
 from alembert_compiler.compile import compile_albert
+from alembert_compiler.cycles import predict, shape_program
 from alembert_compiler.machine_answers import calibrate_masked, machine_answers
 from alembert_compiler.off_ramps import masked_logits
 from alembert_compiler.workloads import load_albert
@@ -21,7 +25,7 @@ from alembert_runtime.simulation_build import build_simulation
 from compiler.compiled_albert import random_albert
 from figures import Figure
 
-__all__ = ["golden_speed", "machine_speed", "reaction_figures"]
+__all__ = ["golden_speed", "layer_figures", "machine_speed", "planned_cycles", "reaction_figures"]
 
 THRESHOLD = 0.6
 _PRESETS = {"adaptivfloat8_3": "edge16", "int8": "edge16_int8"}
@@ -62,6 +66,51 @@ def reaction_figures(command: str) -> Iterator[Figure]:
         yield _figure(f"rxnmapper.top1_agreement.{slug}", 100 * agreement[-1], "%", command)
         yield _figure(f"rxnmapper.exit_0.6.top1.{slug}", 100 * top1, "%", command)
         yield _figure(f"rxnmapper.exit_0.6.mean_layer.{slug}", layer, "layers", command)
+
+
+def layer_figures(command: str) -> Iterator[Figure]:
+    """A pass on the RTL of edge16 by its counters, and the cycle model beside every run.
+
+    The second pass of two is what a run of two has more than a run of one, its off-ramp of two
+    classes included. Memory: 64 bits, 40 cycles.
+    """
+    machine = PRESETS["edge16"].machine
+    shape = replace(
+        R8_SIZED,
+        vocab_size=100,
+        embedding_size=128,
+        hidden_size=256,
+        num_hidden_layers=2,
+        num_attention_heads=8,
+    )
+    model = random_albert(shape)
+    rng = np.random.default_rng(2)
+    tokens = rng.integers(0, shape.vocab_size, (2, 64))
+    head = Classifier([(rng.normal(size=(shape.hidden_size, 2)), np.zeros(2))])
+    image = compile_albert(model, machine, calibrate(model, [tokens]), max_length=64, head=head)
+    errors, runs = [], {}
+    with Session(SimulatedDevice(build_simulation(machine)), image) as session:
+        for length, passes in ((64, 1), (64, 2), (33, 1), (16, 2)):
+            answer = session.run(tokens[0, :length], max_passes=passes)
+            assert answer.counters is not None  # a simulation keeps time
+            predicted = predict(machine, image, length=length, passes=passes, latency=40, answer=10)
+            runs[length, passes] = answer.counters
+            errors.append(abs(predicted.cycles / answer.counters.cycles - 1))
+    one, two = runs[64, 1], runs[64, 2]
+    issues = [each.units[Unit.MATRIX].issues or 0 for each in (one, two)]
+    cycles = two.cycles - one.cycles
+    yield _figure("layer.cycles.edge16", cycles, "cycles", command)
+    share = 100 * (issues[1] - issues[0]) / cycles
+    yield _figure("layer.utilisation.edge16", share, "%", command)
+    yield _figure("cycle_model.max_error", 100 * max(errors), "%", command)
+
+
+def planned_cycles(command: str) -> Iterator[Figure]:
+    """A pass of ALBERT-base over 128 tokens on edge16's arrays, by the cycle model."""
+    machine = PRESETS["edge16"].machine
+    program = shape_program(hidden=768, heads=12, ffn=3072, layers=1, length=128, machine=machine)
+    first, last = predict(machine, program, length=128, latency=40).passes[-1]
+    yield _figure("cycle_model.albert_base_layer_128", last - first + 1, "cycles", command)
 
 
 def golden_speed(command: str) -> Iterator[Figure]:

@@ -13,7 +13,13 @@ from alembert.flows.designs import VMAC_FORMATS, designs, format_pair, vmac_desi
 from demo.jobs import JOBS, Job, replay_design, rtl_of, run
 from early_exit.oracle import max_entropy_error
 from figures import Figure, load_figures
-from machine_figures import golden_speed, machine_speed, reaction_figures
+from machine_figures import (
+    golden_speed,
+    layer_figures,
+    machine_speed,
+    planned_cycles,
+    reaction_figures,
+)
 from precision import precision_figures
 from rich.console import Console
 from support.real_tensors import array_recording, workloads
@@ -122,6 +128,12 @@ def _machine_speed(root: Path) -> Iterator[Figure]:
     yield from machine_speed("python bench simulation")
 
 
+def _layer(root: Path) -> Iterator[Figure]:
+    """A pass on the whole machine, and how far the cycle model is off."""
+    yield from layer_figures("python bench layer")
+    yield from planned_cycles("alembert cycles --model albert_base --preset edge16 --length 128")
+
+
 def _golden_speed(root: Path) -> Iterator[Figure]:
     """The golden machine, many sentences at once."""
     yield from golden_speed("python bench golden")
@@ -138,6 +150,7 @@ _MEASUREMENTS: tuple[tuple[str, Measurement], ...] = (
     ("entropy", _entropy),
     ("simulation", _simulation_speed),
     ("simulation", _machine_speed),
+    ("layer", _layer),
     ("golden", _golden_speed),
     ("rxnmapper", _reactions),
     ("area", _design_area),
@@ -177,12 +190,12 @@ def main(root: Path, arguments: Sequence[str] | None = None) -> int:
             parser.error(f"kind must be one of {', '.join(kinds)}, not {kind}")
     path = root / "bench" / "results.json"
     known = load_figures(path) if chosen else {}
-    results = [f for f in known.values() if f.name.partition(".")[0] not in wanted]
+    results = {n: f for n, f in known.items() if n.partition(".")[0] not in wanted}
     console = Console(highlight=False)
     for kind, measurement in _MEASUREMENTS:
         if kind in wanted:
             for figure in measurement(root):
                 console.print(f"{figure.name:<56} {figure}")
-                results.append(figure)
-    _save(results, path)
+                results[figure.name] = figure  # some measurements have figures of two kinds
+    _save(results.values(), path)
     return 0

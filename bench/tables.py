@@ -27,8 +27,23 @@ VERIFICATION = {
 }
 
 _OTHERS = {
+    "layer.utilisation.edge16": (
+        "A pass on the whole of `edge16`, cycles in which the array multiplies (hidden 256, 8 "
+        "heads, FFN 512, 64 tokens; weights from memory over 64 bits at 40 cycles)"
+    ),
+    "cycle_model.albert_base_layer_128": "A pass of ALBERT-base, 128 tokens, by the cycle model",
+    "cycle_model.max_error": "Cycle model against RTL, largest error",
+    "rxnmapper.top1_agreement.adaptivfloat8_3": (
+        "Pretrained ALBERT in AdaptivFloat<8,3>, bit for bit: same answers as float32 after the "
+        "last pass"
+    ),
+    "rxnmapper.exit_0.6.top1.adaptivfloat8_3": "… right answers with early exit at 0.6 nats",
+    "rxnmapper.exit_0.6.top1.float32": "… and float32's",
+    "rxnmapper.exit_0.6.mean_layer.adaptivfloat8_3": "… mean pass at exit",
+    "rxnmapper.exit_0.6.mean_layer.float32": "… and float32's",
     "entropy.max_error": "Entropy, largest error against float64",
-    "simulation.edge16.cycles_per_second": "Simulation of `edge16` under Verilator and cocotb",
+    "simulation.machine.cycles_per_second": "Simulation of all of `edge16`, compiled",
+    "simulation.edge16.cycles_per_second": "Simulation of its array under Verilator and cocotb",
 }
 
 

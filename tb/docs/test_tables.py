@@ -173,7 +173,10 @@ def test_every_figure_in_the_pages_has_a_name_of_the_tracked_kind(bench: dict) -
         r"area\.vmac16\.(adaptivfloat8_3|int8|int8_int4|ternary)\.(lut|transistors)_per_mac",
         r"area\.(tiny|edge16|edge16_int8|edge16_ternary)\.\w+\.(lut|transistors)",
         r"entropy\.max_error",
-        r"simulation\.edge16\.cycles_per_second",
+        r"simulation\.(edge16|machine)\.cycles_per_second",
+        r"layer\.(utilisation|cycles)\.edge16",
+        r"cycle_model\.(max_error|albert_base_layer_128)",
+        r"rxnmapper\.(top1_agreement|exit_0\.6\.(top1|mean_layer))\.(adaptivfloat8_3|int8)",
     )
     found = [
         name

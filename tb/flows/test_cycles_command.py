@@ -1,0 +1,53 @@
+"""``alembert cycles``: models by name or by numbers, and what is refused."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from alembert.cli import app
+from alembert.cli_cycles import SHAPES, Shape, shape_named
+from alembert.config import preset
+from alembert_compiler.cycles import predict, shape_program
+from typer.testing import CliRunner, Result
+
+
+def _run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["cycles", *arguments])
+
+
+def test_models_have_names_or_numbers() -> None:
+    assert shape_named("albert_base") == SHAPES["albert_base"] == Shape(768, 12, 3072, 128)
+    assert shape_named("32,2,64") == Shape(32, 2, 64, 32)
+    assert shape_named("256,8,512,96") == Shape(256, 8, 512, 96)
+
+
+def test_what_is_printed_is_what_is_predicted() -> None:
+    result = _run("--model", "32,2,64", "--preset", "tiny", "--length", "9", "--passes", "2")
+    assert result.exit_code == 0
+    machine = preset("tiny").machine
+    program = shape_program(
+        hidden=32, heads=2, ffn=64, layers=2, length=9, machine=machine, embedding=32
+    )
+    expected = predict(machine, program, length=9)
+    first, last = expected.passes[-1]
+    line = f"{expected.cycles:,} cycles, {last - first + 1:,} of them in the last pass"
+    assert result.stdout.splitlines()[0] == line
+    units = re.findall(r"^  ([a-z]+)  ", result.stdout, re.MULTILINE)
+    assert units == ["unit", *(unit.name.lower() for unit in expected.units)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--model", "gpt"], "model must be one of albert_base, albert_large, rxnmapper, r8, or "),
+        (["--model", "32,2"], "model must be one of "),
+        (["--model", "33,2,64", "--preset", "tiny"], ""),
+        (["--preset", "huge"], "preset must be one of "),
+    ],
+)
+def test_bad_models_are_refused(arguments: list[str], message: str) -> None:
+    result = _run(*arguments)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"error: {message}")
+    assert result.stdout == ""
