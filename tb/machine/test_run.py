@@ -50,7 +50,11 @@ def _job(
     result = Machine(machine).run(
         image.data + code,
         inputs,
-        **settings,
+        program=program,
+        length=length,
+        targets=len(targets),
+        threshold=settings["threshold"],
+        max_passes=max_passes,
         output_bytes=sizes["output"],
         scratch_bytes=sizes["scratch"],
     )
