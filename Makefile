@@ -28,7 +28,8 @@ datapaths: $(READY) ## real ALBERT tensors through the RTL of every datapath, wi
 test: $(READY) ## the whole regression, under Verilator and Icarus, on all cores
 	@$(BIN)/python -m pytest -n auto --dist worksteal -q
 
-regress: test ## the regression, then the real ALBERT on every large preset; half an hour and more
+regress: test ## the regression, its heavier runs, and the real ALBERT on every large preset
+	@$(BIN)/python -m pytest -n auto --dist worksteal -q -m regress
 	@for preset in edge16 edge16_int8 edge16_ternary; do \
 	  $(BIN)/alembert reactions --preset $$preset --count 3 --masked 2 --threshold 0 || exit 1; \
 	done

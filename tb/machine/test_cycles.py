@@ -79,6 +79,7 @@ def compare(name: str, predicted: Prediction, counted: dict[str, list[int]]) -> 
     assert predicted.written_beats == len(counted["write_beats"])
 
 
+@pytest.mark.regress
 def test_single_instructions_are_exact(tmp_path: Path) -> None:
     """Every latency that the model adds up is the hardware's."""
     jobs = Shapes(MACHINE).all()
@@ -95,6 +96,7 @@ def test_single_instructions_are_exact(tmp_path: Path) -> None:
     assert not wrong
 
 
+@pytest.mark.regress
 def test_programs(tmp_path: Path) -> None:
     """Within two per cent: waits for banks are all that is not known exactly."""
     jobs = [*models(), control()]
@@ -103,6 +105,7 @@ def test_programs(tmp_path: Path) -> None:
         compare(job.name, job.predict(MACHINE), counted)
 
 
+@pytest.mark.regress
 def test_icarus_counts_the_same(tmp_path: Path) -> None:
     shapes = Shapes(MACHINE)
     jobs = [

@@ -31,11 +31,16 @@ JOBS = (
 """Sentences of different lengths: whole and part words, one row and several blocks of rows."""
 
 
+def _jobs(name: str) -> tuple[tuple[int, tuple[int, ...], float, int, str], ...]:
+    """All of them for the first machine, those in the middle for the others."""
+    return JOBS if name == "adaptivfloat" else JOBS[1:4]
+
+
 def _job(
     number: int, image: Image, kept: KeptProgram, code: bytes, folder: Path, sizes: dict[str, int]
 ) -> dict[str, Any]:
     """A sentence's files and what must be read afterwards, by the golden machine."""
-    length, targets, threshold, max_passes, pause = JOBS[number]
+    length, targets, threshold, max_passes, pause = _jobs(folder.name)[number]
     ids = np.resize(TOKENS[number % len(TOKENS)], length)
     machine = MACHINES[folder.name]
     program = len(image.data) // image.word_bytes
@@ -83,7 +88,7 @@ def test_every_tensor_of_a_model(name: str, tmp_path: Path) -> None:
     quantised = quantise_albert(model, calibration_of(model), machine)
     image = compile_quantised(quantised, max_length=16, max_targets=5, keep_hidden=True)
     programs = []
-    for length, targets, *_ in JOBS:
+    for length, targets, *_ in _jobs(name):
         programs.append(
             keep_everything(
                 image.program_code,
@@ -105,7 +110,8 @@ def test_every_tensor_of_a_model(name: str, tmp_path: Path) -> None:
         _job(number, image, kept, to_bytes(kept.instructions), folder, sizes)
         for number, kept in enumerate(programs)
     ]
-    assert jobs[2]["results"]["exited"], "one of the sentences is to leave early"
+    exits = [job["results"]["exited"] for job in jobs]
+    assert any(exits), "one of the sentences is to leave early"
     simulate(
         Alembert(machine),
         simulator="verilator",

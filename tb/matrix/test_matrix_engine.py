@@ -32,6 +32,7 @@ def test_rtl_equals_golden(engine: str, simulator: str) -> None:
     )
 
 
+@pytest.mark.regress
 def test_speed_and_edge_sized_programs() -> None:
     """Too large for Icarus."""
     simulate(
