@@ -39,7 +39,7 @@ _VERILATE = (
     *("--timescale", "1ns/1ps", "--no-timing", "--x-assign", "fast", "--x-initial", "fast"),
     *("--output-split-cfuncs", "300", "-CFLAGS", "-fPIC"),
 )
-_MAKE = ("make", "-s", "-C", "model", "-f", "Vmodel.mk", "libVmodel")
+_MAKE = ("make", "-s", "-j", "-C", "model", "-f", "Vmodel.mk", "libVmodel")
 _LINK = ("g++", "-std=c++17", "-O2", "-fPIC", "-shared", "-o", _LIBRARY)
 
 

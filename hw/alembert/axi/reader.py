@@ -95,7 +95,10 @@ class BurstReader(wiring.Component):
         config = self.config
         layout = burst_layout(config)
         m.submodules.splitter = splitter = BurstSplitter(config, self.word_width)
-        m.submodules.pending = pending = SyncFIFO(width=layout.size, depth=config.outstanding)
+        # a memory of one row is a register to synthesis, and a warning
+        m.submodules.pending = pending = SyncFIFO(
+            width=layout.size, depth=max(2, config.outstanding)
+        )
         m.submodules.beats = beats = SyncFIFOBuffered(
             width=config.data_width + 2, depth=config.read_depth
         )
@@ -109,7 +112,7 @@ class BurstReader(wiring.Component):
             begin.eq(
                 burst.valid
                 & (~ar.valid | ar.ready)
-                & pending.w_rdy
+                & (pending.level < config.outstanding)
                 & (room > burst.payload.length)
                 & ~self.drain
             ),

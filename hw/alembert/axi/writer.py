@@ -97,7 +97,10 @@ class BurstWriter(wiring.Component):
         layout = burst_layout(config)
         depth = config.write_depth(self.word_width)
         m.submodules.splitter = splitter = BurstSplitter(config, self.word_width)
-        m.submodules.pending = pending = SyncFIFO(width=layout.size, depth=config.outstanding)
+        # a memory of one row is a register to synthesis, and a warning
+        m.submodules.pending = pending = SyncFIFO(
+            width=layout.size, depth=max(2, config.outstanding)
+        )
         m.submodules.words = words = SyncFIFOBuffered(width=self.word_width, depth=depth)
         connect(m, flipped(self.command), splitter.command)
 
@@ -114,7 +117,7 @@ class BurstWriter(wiring.Component):
                 burst.valid
                 & (~aw.valid | aw.ready)
                 & free
-                & pending.w_rdy
+                & (pending.level < config.outstanding)
                 & (available > burst.payload.length)
                 & ~self.drain
             ),

@@ -57,11 +57,13 @@ class InstructionQueue(wiring.Component):
         given = Cat(*(self.i.payload.word[bit] for bit in used))
         if has_pass:
             given = Cat(given, self.i.payload.pass_number)
-        m.submodules.fifo = fifo = SyncFIFOBuffered(width=len(given), depth=self._depth)
+        # two rows behind the register at its output: a memory of one is a register to synthesis
+        depth = max(3, self._depth)
+        m.submodules.fifo = fifo = SyncFIFOBuffered(width=len(given), depth=depth)
         m.d.comb += [
             fifo.w_data.eq(given),
-            fifo.w_en.eq(self.i.valid),
-            self.i.ready.eq(fifo.w_rdy),
+            fifo.w_en.eq(self.i.valid & self.i.ready),
+            self.i.ready.eq(fifo.level < self._depth),
         ]
 
         # what has been offered stays

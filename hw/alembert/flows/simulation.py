@@ -17,9 +17,10 @@ __all__ = ["SIMULATORS", "SimulationError", "run_cocotb", "tool_environment", "w
 
 SIMULATORS = ("verilator", "icarus")
 
-# Verilator's makefile compiles a header ahead that larger designs then fail to find, and takes one
-# optimisation level for the hot and the cold files alike; these three variables mend both.
-_VERILATOR_MAKEFLAGS = "CFG_CXXFLAGS_PCH_I=-include OPT_FAST=-O2 OPT_SLOW=-O0"
+# Verilator's makefile would compile many small files, each with two precompiled headers of 72 MB
+# behind it. All of a design in one file takes a fraction of the time and of the disk, and runs a
+# tenth faster, since the compiler then sees who calls whom.
+_VERILATOR_MAKEFLAGS = "VM_PARALLEL_BUILDS=0 OPT_FAST=-O2"
 
 # One function for all of an instance's registers is more than a compiler optimises well, and
 # differs from the next instance's in a line or two; short functions are mostly the same for all
