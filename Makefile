@@ -28,6 +28,7 @@ datapaths: $(READY) ## real ALBERT tensors through the RTL of every datapath, wi
 test: $(READY) ## the whole regression, under Verilator and Icarus, on all cores
 	@$(BIN)/python -m pytest -n auto --dist worksteal -q
 
+regress: export ALEMBERT_SEED ?= random
 regress: test ## the regression, its heavier runs, and the real ALBERT on every large preset
 	@$(BIN)/python -m pytest -n auto --dist worksteal -q -m regress
 	@for preset in edge16 edge16_int8 edge16_ternary; do \

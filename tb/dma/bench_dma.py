@@ -310,13 +310,13 @@ async def every_fault_has_a_name_and_an_end(dut) -> None:
         first = bases[base]
         return lambda place: resp if 0 <= place - first < REGION_WORDS * size else OKAY
 
-    bench.write_numbers(2, [0, 4, 1])
     for opcode, operands, base, resp, fault, detail in (
         (Opcode.LOAD, load, "SCRATCH", SLVERR, DmaFault.READ, AxiFault.SLVERR),
         (Opcode.STORE, store, "OUTPUT", DECERR, DmaFault.WRITE, AxiFault.DECERR),
         (Opcode.GATHER, gather, "IMAGE", DECERR, DmaFault.READ, AxiFault.DECERR),
         (Opcode.GATHER, gather, "INPUT", SLVERR, DmaFault.READ, AxiFault.SLVERR),
     ):
+        bench.write_numbers(2, [0, 4, 1])  # anew: what ran since has written its own
         bench.memory.behave(response=region(MemoryBase[base], resp))
         await _until_fault(bench, Instruction(opcode, operands))
         assert (dut.fault.value, dut.detail.value) == (fault, detail), opcode.name

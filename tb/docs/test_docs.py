@@ -30,6 +30,7 @@ PAGES = {
     "config": [],
     "dma": ["modules/dma.md"],
     "early_exit": ["modules/entropy.md"],
+    "cli": ["flows.md"],
     "flows": ["flows.md", "modules/hierarchy.md"],
     "formats": ["modules/formats.md"],
     "machine": ["machine.md"],

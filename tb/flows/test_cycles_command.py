@@ -6,7 +6,7 @@ import re
 
 import pytest
 from alembert.cli import app
-from alembert.cli_cycles import SHAPES, Shape, shape_named
+from alembert.cli.cycles_report import SHAPES, Shape, shape_named
 from alembert.config import preset
 from alembert_compiler.cycles import predict, shape_program
 from typer.testing import CliRunner, Result

@@ -81,9 +81,15 @@ def simulate_verilog(
         build_root=BUILD_ROOT,
         environment={_PARAMETERS: json.dumps(parameters), _INPUTS: json.dumps(inputs)},
         python_path=(_TB,),
-        seed=int(os.environ["ALEMBERT_SEED"]) if "ALEMBERT_SEED" in os.environ else None,
+        seed=_seed(),
         log_file=logs / f"{top}-{simulator}-{uuid.uuid4().hex[:8]}.log",
     )
+
+
+def _seed() -> int | None:
+    """Of every simulation: ALEMBERT_SEED, or 1; None for "random", a new one that is logged."""
+    chosen = os.environ.get("ALEMBERT_SEED", "1")
+    return None if chosen == "random" else int(chosen)
 
 
 def _inputs_of(component: wiring.Component) -> list[str]:

@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from .config.isa import Unit
-from .config.machine import MachineConfig
+from ..config.isa import Unit
+from ..config.machine import MachineConfig
 
 if TYPE_CHECKING:
     from alembert_compiler.workloads import ReactionModel

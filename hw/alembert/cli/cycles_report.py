@@ -10,8 +10,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from .config.isa import Unit
-from .config.machine import MachineConfig
+from ..config.isa import Unit
+from ..config.machine import MachineConfig
 
 __all__ = ["SHAPES", "Shape", "shape_named", "show_cycles"]
 

@@ -1,0 +1,90 @@
+"""Commands about the hardware: presets, Verilog, lint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from ..config import PRESETS
+from .common import FLOW_ERROR, USER_ERROR, PresetName, console, fail, preset_named, progress_bar
+
+__all__ = ["generate", "lint", "presets"]
+
+
+def presets() -> None:
+    """List the presets: formats, size, accumulator width, what they are for."""
+    table = Table()
+    for heading in ("preset", "array", "formats"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("V × C", "MACs", "rows", "sum bits"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("summary")
+    for entry in PRESETS.values():
+        for index, (name, array) in enumerate(entry.arrays.items()):
+            first = index == 0
+            table.add_row(
+                entry.name if first else "",
+                name,
+                str(array.vmac.pair),
+                f"{array.vmac.lanes} × {array.vmacs}",
+                f"{array.macs:,}",
+                f"{array.vmac.rows:,}",
+                f"{array.vmac.accumulator_width}",
+                entry.summary if first else "",
+            )
+    console.print(table)
+
+
+def generate(
+    name: PresetName = "edge16",
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="Files go to OUTPUT/PRESET/."),
+    ] = Path("rtl_out"),
+) -> None:
+    """Write a preset's Verilog, a .v and a .json sidecar for each of its designs.
+
+    Example: alembert generate --preset edge16_int8 --output rtl_out
+    """
+    from ..flows.designs import designs
+    from ..flows.generate import generate as write_designs
+
+    parts = designs(preset_named(name))
+    directory = output / name
+    try:
+        with progress_bar() as progress:
+            task = progress.add_task("Verilog", total=len(parts))
+            files = write_designs(parts, directory, report=lambda _: progress.advance(task))
+    except OSError as error:
+        fail(f"cannot write to {directory}: {error.strerror or error}", USER_ERROR)
+    for path in files:
+        console.print(str(path), markup=False, highlight=False, soft_wrap=True)
+
+
+def lint(name: PresetName = "edge16") -> None:
+    """Elaborate a preset's Verilog with Yosys, Icarus and Verilator; any warning is an error.
+
+    Rules waived for generated code are in verilator_waivers.vlt, each with its reason.
+    """
+    from ..flows.designs import designs
+    from ..flows.errors import FlowError
+    from ..flows.lint import LINTERS
+    from ..flows.lint import lint as check
+    from ..flows.simulation import SimulationError
+
+    parts = designs(preset_named(name))
+    try:
+        with progress_bar() as progress:
+            task = progress.add_task("lint", total=len(parts) * len(LINTERS))
+            for part in parts:
+                text = part.verilog()
+                for tool in LINTERS:
+                    progress.update(task, description=f"{part.name}, {tool}")
+                    check(text, part.name, tool)
+                    progress.advance(task)
+    except (FlowError, SimulationError) as error:
+        fail(error, FLOW_ERROR)
+    console.print(f"{name}: {len(parts)} designs clean under {', '.join(LINTERS)}")
