@@ -107,6 +107,7 @@ def tensors(instruction: Instruction, machine: MachineConfig) -> dict[str, Rows]
         RowLayout.WIDES: machine.word_wides,
         RowLayout.BY_KIND: machine.word_wides if is_wide else machine.word_codes,
     }
+    fixed = {RowLayout.WORD: 1, RowLayout.RECORD: -(-RECORD_WIDTH // machine.scratchpad.word_width)}
     found: dict[str, Rows] = {}
     for name, footprint in FOOTPRINTS.get(instruction.opcode, {}).items():
         if footprint.flag is not None and not operands[footprint.flag]:
@@ -114,14 +115,16 @@ def tensors(instruction: Instruction, machine: MachineConfig) -> dict[str, Rows]
         count, length = operands[footprint.rows], operands[footprint.columns]
         if footprint.layout is RowLayout.BY_KIND and is_transposed:
             count, length = length, count
-        if footprint.layout is RowLayout.RECORD:
-            words = -(-RECORD_WIDTH // machine.scratchpad.word_width)
+        if footprint.layout in fixed:
+            words = fixed[footprint.layout]
         else:
             words = -(-length // per_word[footprint.layout])
+        if footprint.layout is RowLayout.BY_KIND and operands["kind"] == ResultKind.TOKEN:
+            words += 1
         found[name] = Rows(operands[f"{name}_address"], operands[f"{name}_stride"], count, words)
     beats = -(-operands.get("columns", 0) // machine.word_wides)
     match instruction.opcode:
-        case Opcode.GELU if operands["has_lifts"]:
+        case Opcode.GELU | Opcode.RESCALE if operands.get("has_lifts", operands.get("has_bias")):
             found["p"] = Rows(operands["p_address"], operands["columns"], 1, beats)
         case Opcode.LAYERNORM:
             reserved = operands["columns"] + operands["columns"] % 2
@@ -140,10 +143,10 @@ def check(instruction: Instruction, machine: MachineConfig) -> dict[str, Rows]:
     Raises
     ------
     InstructionError
-        OPERAND: a dimension is 0; a product for a unit that is not there, or too deep for it;
-        columns of a special function; a row too long for a special function, or with fewer than
-        two classes or too many; rows that overlap. ADDRESS: a tensor outside the scratchpad. UNIT:
-        see :class:`alembert.config.matrix.MatrixFault`.
+        OPERAND: a dimension is 0; a product for a unit that is not there, or too deep for it; a
+        kind that the unit does not have; RESCALE where codes are not INT8; a row too long for a
+        special function, or with fewer than two classes or too many; rows that overlap. ADDRESS: a
+        tensor outside the scratchpad. UNIT: see :class:`alembert.config.matrix.MatrixFault`.
     """
     operands, mnemonic = instruction.operands, instruction.format.mnemonic
 
@@ -157,10 +160,7 @@ def check(instruction: Instruction, machine: MachineConfig) -> dict[str, Rows]:
     if instruction.opcode in _MATRIX:
         _check_product(instruction, machine, require)
     if instruction.format.unit is Unit.SPECIAL:
-        require(
-            operands["kind"] != ResultKind.COLUMNS, "kind must be CODES or WIDE", ResultKind(2).name
-        )
-        _at_most(require, "columns", operands["columns"], machine.longest_row)
+        _check_special(instruction, machine, require)
     if instruction.opcode is Opcode.ENTROPY:
         require(operands["columns"] >= 2, "columns must be at least 2", operands["columns"])
         _at_most(require, "columns", operands["columns"], machine.max_classes)
@@ -181,8 +181,19 @@ def check(instruction: Instruction, machine: MachineConfig) -> dict[str, Rows]:
     return places
 
 
+def _check_special(instruction: Instruction, machine: MachineConfig, require) -> None:
+    special, kind = machine.special, ResultKind(instruction["kind"])
+    is_there = special.has_tokens or instruction.opcode is not Opcode.RESCALE
+    require(is_there, "codes must be INT8", machine.fmt)
+    known = "CODES, WIDE or TOKEN" if special.has_tokens else "CODES or WIDE"
+    is_known = kind != ResultKind.COLUMNS and (special.has_tokens or kind != ResultKind.TOKEN)
+    require(is_known, f"kind must be {known}", kind.name)
+    _at_most(require, "columns", instruction["columns"], machine.longest_row)
+
+
 def _check_product(instruction: Instruction, machine: MachineConfig, require) -> None:
-    unit, depth = instruction["unit"], instruction["depth"]
+    unit, depth, kind = instruction["unit"], instruction["depth"], ResultKind(instruction["kind"])
+    require(kind != ResultKind.TOKEN, "kind must be CODES, WIDE or COLUMNS", kind.name)
     if instruction.opcode is Opcode.LINEAR:
         require(unit == 0, "unit must be 0", unit)
     require(unit < len(machine.arrays), "unit must be one that there is", unit)

@@ -145,12 +145,12 @@ class Executor:
                 self._matrix.linear(instruction, scratchpad, memory)
             case Opcode.MATMUL:
                 self._matrix.matmul(instruction, scratchpad)
-            case Opcode.SOFTMAX | Opcode.GELU | Opcode.LAYERNORM:
-                self._special.execute(instruction, scratchpad)
             case Opcode.ENTROPY:
                 test = execute_entropy(instruction, scratchpad, machine, threshold=self._threshold)
                 batch.exit_all[:], batch.predicted[:] = test.exit_all, test.first_class
                 batch.entropy[:] = test.first_entropy
+            case _:
+                self._special.execute(instruction, scratchpad)
         self._report(instruction, batch, number, pass_number)
 
     def _report(self, instruction: Resolved, batch: Batch, number: int, pass_number: int) -> None:

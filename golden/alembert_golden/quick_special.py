@@ -14,6 +14,7 @@ from alembert.config import AdaptivFloatFormat, Format, IntegerFormat, Rounding
 from alembert.config.gelu import GeluConfig
 from alembert.config.layernorm import LayerNormConfig
 from alembert.config.softmax import SoftmaxConfig
+from alembert.config.tanh import TanhConfig
 from numpy.typing import ArrayLike, NDArray
 
 from .adaptivfloat import encode_fixed
@@ -21,6 +22,7 @@ from .fixed import rounding_shift_right
 from .gelu import gelu
 from .interpolation import chord
 from .softmax import power, reciprocal
+from .tanh import tanh
 
 __all__ = [
     "code_table",
@@ -28,6 +30,7 @@ __all__ = [
     "gelu_table",
     "quick_layernorm",
     "quick_softmax",
+    "tanh_table",
 ]
 
 EXPONENT_MIN, EXPONENT_MAX = -512, 511
@@ -73,6 +76,12 @@ def code_table(exponent: int, fmt: Format) -> NDArray[np.uint8]:
 def gelu_table(config: GeluConfig) -> NDArray[np.int16]:
     """GELU of every value of 16 bits, in the place of its bits as an unsigned number."""
     return _constant(gelu(np.arange(1 << 16).astype(np.int16), config).astype(np.int16))
+
+
+@lru_cache(maxsize=8)
+def tanh_table(config: TanhConfig) -> NDArray[np.int16]:
+    """tanh of every value of 16 bits, in the place of its bits as an unsigned number."""
+    return _constant(tanh(np.arange(1 << 16).astype(np.int16), config).astype(np.int16))
 
 
 @lru_cache(maxsize=8)

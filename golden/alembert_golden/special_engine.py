@@ -1,9 +1,11 @@
-"""SOFTMAX, GELU and LAYERNORM: rows of the scratchpad through the special functions.
+"""SOFTMAX, GELU, LAYERNORM, TANH and RESCALE: rows of the scratchpad through special functions.
 
 The functions are :mod:`alembert_golden.softmax`, :mod:`alembert_golden.gelu`,
-:mod:`alembert_golden.residual` and :mod:`alembert_golden.layernorm`. Their values leave as codes
-(``kind`` CODES: :func:`alembert_golden.quick_special.encode_special`), or saturated to 16 bits
-(WIDE). Codes and wide numbers fill the last word of a row up with zeros.
+:mod:`alembert_golden.residual` and :mod:`alembert_golden.layernorm`, :mod:`alembert_golden.tanh`,
+:mod:`alembert_golden.rescale`. Their values leave as codes (``kind`` CODES:
+:func:`alembert_golden.quick_special.encode_special`), or saturated to 16 bits (WIDE), or then
+scaled row by row (TOKEN: :func:`alembert_golden.activation_quantiser.absmax_quantise`). Codes and
+wide numbers fill the last word of a row up with zeros.
 """
 
 from __future__ import annotations
@@ -16,9 +18,10 @@ from alembert.config.isa import ResultKind
 from alembert.config.machine import MachineConfig, SpecialFunctionConfig
 from numpy.typing import NDArray
 
+from .activation_quantiser import absmax_quantise
 from .adaptivfloat import significand
 from .decoder import Resolved
-from .memory_image import rows_of
+from .memory_image import WIDE, rows_of
 from .quick_special import (
     EXPONENT_MAX,
     EXPONENT_MIN,
@@ -26,7 +29,9 @@ from .quick_special import (
     gelu_table,
     quick_layernorm,
     quick_softmax,
+    tanh_table,
 )
+from .rescale import rescale
 from .scaler import scale
 
 __all__ = ["SpecialEngine"]
@@ -49,7 +54,7 @@ class SpecialEngine:
         self._fmt = machine.special.fmt
 
     def execute(self, instruction: Resolved, scratchpad: NDArray[np.uint8]) -> None:
-        """Execute SOFTMAX, GELU or LAYERNORM, resolved, on [batch, words, W] in place.
+        """Execute a special function, resolved, on [batch, words, W] in place.
 
         All of a sentence's operands are read before anything is written.
         """
@@ -60,7 +65,7 @@ class SpecialEngine:
             values = run(instruction, some)
             rows = instruction.places["o"]
             o = rows_of(some, rows, wide=instruction["kind"] == ResultKind.WIDE)
-            o[..., : instruction["columns"]], o[..., instruction["columns"] :] = values, 0
+            o[..., : values.shape[-1]], o[..., values.shape[-1] :] = values, 0
 
     def _wide(self, instruction: Resolved, scratchpad: NDArray[np.uint8]) -> NDArray[np.int16]:
         rows = instruction.places["a"]
@@ -74,10 +79,19 @@ class SpecialEngine:
         return rows_of(scratchpad, rows, wide=True).astype(np.int64)
 
     def _leave(self, values: NDArray, instruction: Resolved) -> NDArray:
-        """Values of −2^15…2^15 as the instruction wants them: codes, or 16 bits."""
+        """Values of −2^15…2^15 as the instruction wants them: codes, or 16 bits, or a row's codes
+        with zeros behind them and its largest magnitude."""
+        if instruction["kind"] == ResultKind.CODES:
+            return code_table(instruction["exponent"], self._fmt).take(values, mode="wrap")
+        wide = np.minimum(values, (1 << 15) - 1)
         if instruction["kind"] == ResultKind.WIDE:
-            return np.minimum(values, (1 << 15) - 1)
-        return code_table(instruction["exponent"], self._fmt).take(values, mode="wrap")
+            return wide
+        codes, largest = absmax_quantise(wide, self._machine.special.quantiser)
+        behind = (instruction.places["o"].words - 1) * self._machine.word_codes
+        row = np.zeros((*codes.shape[:-1], behind + WIDE.itemsize), dtype=np.uint8)
+        row[..., : codes.shape[-1]] = codes.astype(np.int8).view(np.uint8)
+        row[..., behind:] = largest.astype("<u2")[..., np.newaxis].view(np.uint8)
+        return row
 
     def _softmax(self, instruction: Resolved, scratchpad: NDArray[np.uint8]) -> NDArray:
         """Position j of row r exists if ``span`` is 0 or |r − j| < ``span``."""
@@ -93,15 +107,35 @@ class SpecialEngine:
         """Column c is encoded with ``exponent`` plus its lift, word ``p_address`` + c div L."""
         place = self._wide(instruction, scratchpad).view(np.uint16)
         table = gelu_table(self._machine.special.gelu)
-        if instruction["kind"] == ResultKind.WIDE:
-            return table.take(place)
+        if instruction["kind"] != ResultKind.CODES or not instruction["has_lifts"]:
+            return self._leave(table.take(place), instruction)
         exponent = instruction["exponent"]
-        if not instruction["has_lifts"]:
-            return code_table(exponent, self._fmt).take(table.take(place), mode="wrap")
         lifts = self._parameters(instruction, scratchpad)[..., : instruction["columns"]]
         one = lifts[:1] if (lifts == lifts[:1]).all() else lifts
         which, tables = _lifted_gelu(one.tobytes(), exponent, self._machine.special)
         return tables.take(place + which.reshape(one.shape))
+
+    def _tanh(self, instruction: Resolved, scratchpad: NDArray[np.uint8]) -> NDArray:
+        place = self._wide(instruction, scratchpad).view(np.uint16)
+        return self._leave(tanh_table(self._machine.special.tanh).take(place), instruction)
+
+    def _rescale(self, instruction: Resolved, scratchpad: NDArray[np.uint8]) -> NDArray:
+        """Row r's max is in the lower 16 bits of its word of b; column c's bias is in word
+        ``p_address`` + c div L."""
+        wide, largest = self._wide(instruction, scratchpad), np.int64(1)
+        if instruction["has_b"]:
+            rows = rows_of(scratchpad, instruction.places["b"], wide=True)
+            largest = rows[..., 0].view(np.uint16)
+        values = rescale(
+            wide,
+            np.broadcast_to(largest, wide.shape[:-1]),
+            instruction["multiplier"],
+            instruction["shift"],
+            self._machine.special.rescale,
+        )
+        if instruction["has_bias"]:
+            values += self._parameters(instruction, scratchpad)[..., : instruction["columns"]]
+        return self._leave(np.clip(values, -(1 << 15), (1 << 15) - 1), instruction)
 
     def _layernorm(self, instruction: Resolved, scratchpad: NDArray[np.uint8]) -> NDArray:
         """Beat k's γ are word ``p_address`` + 2k, its β the next one."""

@@ -7,11 +7,11 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from .albert_config import LAYER
 from .attention_scales import AttentionScales
+from .layer import Layer
 from .linear_layer import LinearLayer, requantisation
-from .model_numbers import ModelNumbers
-from .quantised_albert import MatmulNumbers
+from .model_numbers import ModelNumbers, bias_of, weight_of
+from .quantised_model import MatmulNumbers
 
 __all__ = ["matmul_numbers", "quantise_projections"]
 
@@ -19,31 +19,30 @@ Float64 = NDArray[np.float64]
 
 
 def quantise_projections(
-    numbers: ModelNumbers, scales: AttentionScales, hidden: Float64
+    numbers: ModelNumbers, layer: Layer, scales: AttentionScales, hidden: Float64
 ) -> tuple[LinearLayer, LinearLayer, LinearLayer, LinearLayer]:
     """The projections to queries, keys and values, and the output projection."""
-    name = f"{LAYER}.attention"
     inputs = numbers.reads(hidden, numbers.calibration["hidden"])
     # softmax is to base 2
     factor = math.log2(math.e) / math.sqrt(numbers.config.head_size)
     query = numbers.linear(
         "the query projection",
-        numbers.weight(f"{name}.query") * factor,
-        numbers.bias(f"{name}.query") * factor,
+        weight_of(layer.query) * factor,
+        bias_of(layer.query) * factor,
         inputs,
         scale=scales.query,
     )
     key = numbers.linear(
         "the key projection",
-        numbers.weight(f"{name}.key"),
-        numbers.bias(f"{name}.key"),
+        weight_of(layer.key),
+        bias_of(layer.key),
         inputs,
         scale=scales.key,
     )
-    value_bias = numbers.bias(f"{name}.value")
+    value_bias = bias_of(layer.value)
     value = numbers.linear(
         "the value projection",
-        numbers.weight(f"{name}.value"),
+        weight_of(layer.value),
         np.zeros_like(value_bias),
         inputs,
         scale=scales.value,
@@ -52,9 +51,9 @@ def quantise_projections(
         "the output projection",
         "attention_output",
         "hidden",
-        numbers.weight(f"{name}.dense"),
+        weight_of(layer.attention_dense),
         # a row of probabilities sums to 1: the values' bias passes unchanged
-        numbers.bias(f"{name}.dense") + value_bias @ numbers.weight(f"{name}.dense"),
+        bias_of(layer.attention_dense) + value_bias @ weight_of(layer.attention_dense),
         numbers.reads(scales.context, numbers.calibration["context"].minus(value_bias)),
     )
     return query, key, value, dense
@@ -68,7 +67,7 @@ def matmul_numbers(
     for head, factor in enumerate(factors):
         scaled = factor if fraction is None else math.ldexp(factor, fraction)
         values = requantisation(
-            f"{name} of head {head}", scaled, numbers.machine.products, fraction
+            f"{name} of head {head}{numbers.suffix}", scaled, numbers.machine.products, fraction
         )
         found.append(MatmulNumbers(**{key: int(value) for key, value in values.items()}))
     return tuple(found)

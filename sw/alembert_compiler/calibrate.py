@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .albert import Albert
+from .model import Model
+from .spans import Spans, head_spans
 
 __all__ = ["Calibration", "Statistics", "calibrate"]
 
+Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 
 _MOMENTS = frozenset(
     {
         *("embeddings", "hidden", "context", "ffn_input", "ffn_intermediate"),
-        *("head_input", "head_normalised"),
+        *("head_input", "head_normalised", "pooler_input"),
     }
 )
 """What linear layers read: their rounding is chosen by which inputs go together."""
@@ -91,17 +93,32 @@ class Calibration:
     Parameters
     ----------
     tensors : mapping of str to Statistics
-        By the names of ``Albert.forward``'s tap; "head_input" and "logits" beside them. Of
-        "scores" and "probabilities" the channels are the heads.
+        By the names of ``Model.forward``'s tap; "head_input" and "pooler_input" (of token 0
+        alone) beside them, behind which ".n" stands likewise, and "logits". Of "scores" and
+        "probabilities" the channels are the heads.
     longest : int
         Tokens of the longest sequence seen.
+    spans : Spans
+        How far heads saw.
     """
 
     tensors: Mapping[str, Statistics]
     longest: int
+    spans: Spans
 
     def __getitem__(self, name: str) -> Statistics:
         return self.tensors[name]
+
+    def of_pass(self, index: int) -> Calibration:
+        """The same by the names without numbers: "hidden" enters the pass, "output" leaves it."""
+        if "hidden" in self.tensors:  # all passes share a layer
+            return replace(self, tensors={**self.tensors, "output": self.tensors["hidden"]})
+        own = {"output": self.tensors[f"hidden.{index + 1}"]}
+        for name, seen in self.tensors.items():
+            stem, _, number = name.partition(".")
+            if number in ("", str(index)):
+                own[stem] = seen
+        return replace(self, tensors=own)
 
 
 class _Recorder:
@@ -113,8 +130,8 @@ class _Recorder:
         self._seen: dict[str, Statistics] = {}
 
     def __call__(self, name: str, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
-        rows = tensor
-        if name in _SQUARES:
+        rows, stem = tensor, name.partition(".")[0]
+        if stem in _SQUARES:
             rows = np.moveaxis(rows, -3, -1)
         rows = rows.reshape(-1, rows.shape[-1])
         if not np.isfinite(rows).all():
@@ -126,12 +143,12 @@ class _Recorder:
         known = self._seen.get(name)
         if known is None:
             known = Statistics(low=low, high=high, samples=rows[:0])
-            if name in _MOMENTS:
+            if stem in _MOMENTS:
                 width = rows.shape[1]
                 known._total, known._products = np.zeros(width), np.zeros((width, width))
             self._seen[name] = known
         known.low, known.high = np.minimum(known.low, low), np.maximum(known.high, high)
-        if name in _MOMENTS:
+        if stem in _MOMENTS:
             known._rows += len(rows)
             known._total += rows.sum(axis=0, dtype=np.float64)
             known._products += rows.T @ rows
@@ -144,22 +161,25 @@ class _Recorder:
 
 
 def calibrate(
-    model: Albert,
+    model: Model,
     sequences: Iterable[ArrayLike],
     *,
     targets: Sequence[ArrayLike] | None = None,
+    spans: ArrayLike | None = None,
     rows_kept: int = 64,
 ) -> Calibration:
     """Statistics of every tensor of a model on token sequences.
 
     Parameters
     ----------
-    model : Albert
+    model : Model
     sequences : iterable of array of int, [T] or [B, T]
         Token ids.
     targets : sequence of array of bool, optional
         For every sequence, of the same shape: the tokens that the masked-language head is asked
         about; all of them otherwise.
+    spans : array of int, optional
+        How far heads see; see :func:`alembert_compiler.spans.head_spans`.
     rows_kept : int
         Rows of a tensor that are kept each time it is seen.
 
@@ -167,13 +187,14 @@ def calibrate(
     ------
     ValueError
         There are no sequences, the model refuses one (too long, unknown tokens), a mask of
-        targets has another shape or is empty, or a tensor holds NaN or infinity.
+        targets has another shape or is empty, spans do not suit the heads, or a tensor holds NaN
+        or infinity.
     """
     recorder = _Recorder(rows_kept)
     longest = 0
     for index, sequence in enumerate(sequences):
         ids = np.asarray(sequence)
-        hidden = model.forward(ids, tap=recorder).hidden[1:]
+        hidden = model.forward(ids, spans=spans, tap=recorder).hidden[1:]
         longest = max(longest, ids.shape[-1])
         asked = np.ones(ids.shape, dtype=bool)
         if targets is not None:
@@ -183,8 +204,25 @@ def calibrate(
                     f"targets of calibration sequence {index} must be some of its tokens, "
                     f"a mask of shape {ids.shape}, not {asked.shape}"
                 )
-        states = recorder("head_input", np.stack([state[asked] for state in hidden]))
-        recorder("logits", model.logits(states, tap=recorder))
+        _record_heads(model, hidden, asked, recorder)
     if not longest:
         raise ValueError("calibration needs at least one sequence")
-    return Calibration(tensors=recorder.finish(), longest=longest)
+    return Calibration(
+        tensors=recorder.finish(), longest=longest, spans=head_spans(model.config, spans)
+    )
+
+
+def _record_heads(
+    model: Model, hidden: Sequence[Float32], asked: NDArray[np.bool_], recorder: _Recorder
+) -> None:
+    """What heads read: of all passes together where they share a layer, otherwise of each."""
+    states = np.stack([state[asked] for state in hidden])
+    first = np.stack([state[..., 0, :] for state in hidden])
+    for name, rows in (("head_input", states), ("pooler_input", first)):
+        if len(model.layers) == 1:
+            recorder(name, rows)
+            continue
+        for index, of_pass in enumerate(rows):
+            recorder(f"{name}.{index}", of_pass)
+    if model.decoder is not None:
+        recorder("logits", model.logits(states, tap=recorder))

@@ -1,9 +1,9 @@
-"""Read torch checkpoints (.bin, .pt, .pth) into numpy, without torch.
+"""Read torch checkpoints (.bin, .pt, .pth) and safetensors files into numpy, without torch.
 
-Two containers exist. Since torch 1.6 a checkpoint is an uncompressed zip archive: ``data.pkl``
-describes the tensors and ``data/<key>`` holds each storage. Before, it was five pickles in a row
-(a magic number, a protocol version, the writer's machine, the tensors, the keys of the storages)
-and then the storages, each a count in eight bytes and its elements.
+Torch has two containers. Since torch 1.6 a checkpoint is an uncompressed zip archive:
+``data.pkl`` describes the tensors and ``data/<key>`` holds each storage. Before, it was five
+pickles in a row (a magic number, a protocol version, the writer's machine, the tensors, the keys
+of the storages) and then the storages, each a count in eight bytes and its elements.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
+from .safetensors_file import is_safetensors, load_safetensors
 from .torch_pickle import CheckpointError, StorageReference, TensorReference, unpickle
 
 __all__ = ["CheckpointError", "load_checkpoint"]
@@ -63,8 +64,11 @@ def load_checkpoint(
     try:
         if not contents:
             raise CheckpointError("is empty")
-        load = _load_zip if contents.startswith(b"PK\x03\x04") else _load_legacy
-        tensors = load(contents)
+        if is_safetensors(contents):
+            tensors = load_safetensors(contents)
+        else:
+            load = _load_zip if contents.startswith(b"PK\x03\x04") else _load_legacy
+            tensors = load(contents)
         if refuse_nan:
             _refuse_nan(tensors)
     except CheckpointError as error:

@@ -9,63 +9,95 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .errors import CompileError
+from .layer import Dense
+from .model import Model
 
 __all__ = ["Classifier"]
 
+_Layers = tuple[tuple[NDArray[np.float64], NDArray[np.float64]], ...]
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, init=False)
 class Classifier:
-    """One linear layer on the hidden state of token 0.
+    """logits = x · W + b of the hidden state of token 0, or of tanh(hidden · V + c).
 
     Parameters
     ----------
-    layers : sequence of (weights [H, classes], bias [classes])
+    layers : sequence of (weights [width, classes], bias [classes])
         One for all passes, or one for each of them.
-    pooler : str, optional
-        Must be None: a pooler's tanh is no function of the machine.
+    poolers : sequence of (weights [H, width], bias [width])
+        V and c, likewise; none: the layers read the hidden state.
 
     Raises
     ------
     CompileError
-        There is a pooler, there are no layers, their shapes differ, or they hold NaN or infinity.
+        There are no layers, shapes differ or do not meet, or a layer holds NaN or infinity.
     """
 
-    layers: Sequence[tuple[ArrayLike, ArrayLike]]
-    pooler: str | None = None
+    layers: _Layers
+    poolers: _Layers
 
-    def __post_init__(self) -> None:
-        if self.pooler is not None:
-            raise CompileError(
-                f"a classifier's pooler must be None, for the machine has no {self.pooler}"
-            )
-        layers: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
-        for weights, bias in self.layers:
-            weights = np.asarray(weights, dtype=np.float64)
-            bias = np.asarray(bias, dtype=np.float64)
-            shape = layers[0][0].shape if layers else weights.shape
-            if weights.ndim != 2 or weights.shape != shape or bias.shape != shape[1:]:
-                raise CompileError(
-                    f"a classifier's layers must all be [width, classes] and [classes], "
-                    f"not {weights.shape} and {bias.shape}"
-                )
-            if not (np.isfinite(weights).all() and np.isfinite(bias).all()):
-                raise CompileError("a classifier's layer holds NaN or infinity")
-            layers.append((weights, bias))
-        if not layers:
+    def __init__(
+        self,
+        layers: Sequence[tuple[ArrayLike, ArrayLike]],
+        poolers: Sequence[tuple[ArrayLike, ArrayLike]] = (),
+    ) -> None:
+        object.__setattr__(self, "layers", _checked("layers", "classes", layers))
+        object.__setattr__(self, "poolers", _checked("poolers", "pooled", poolers))
+        if not self.layers:
             raise CompileError("a classifier must have at least one layer")
-        object.__setattr__(self, "layers", tuple(layers))
+        if self.poolers and (pooled := len(self.poolers[0][1])) != self.width:
+            raise CompileError(
+                f"a classifier's layers must take the {pooled} values of its poolers, "
+                f"not {self.width}"
+            )
 
-    @property
-    def arrays(self) -> tuple[tuple[NDArray[np.float64], NDArray[np.float64]], ...]:
-        """The layers, as arrays of float64."""
-        return tuple((np.asarray(w, np.float64), np.asarray(b, np.float64)) for w, b in self.layers)
+    @classmethod
+    def of(cls, model: Model) -> Classifier:
+        """The classifier of a checkpoint, behind its pooler if it has one, for all passes.
+
+        Raises
+        ------
+        CompileError
+            The checkpoint has no classifier.
+        """
+        if model.classifier is None:
+            raise CompileError("the checkpoint has no classifier")
+        poolers = () if model.pooler is None else (_transposed(model.pooler),)
+        return cls((_transposed(model.classifier),), poolers)
 
     @property
     def classes(self) -> int:
         """Logits of a layer."""
-        return self.arrays[0][1].shape[0]
+        return len(self.layers[0][1])
 
     @property
     def width(self) -> int:
+        """Values that a layer takes."""
+        return len(self.layers[0][0])
+
+    @property
+    def hidden_width(self) -> int:
         """Values of a hidden state."""
-        return self.arrays[0][0].shape[0]
+        return len((self.poolers or self.layers)[0][0])
+
+
+def _transposed(dense: Dense) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    return dense.weight.T, dense.bias
+
+
+def _checked(name: str, columns: str, given: Sequence[tuple[ArrayLike, ArrayLike]]) -> _Layers:
+    layers: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
+    for weights, bias in given:
+        weights = np.asarray(weights, dtype=np.float64)
+        bias = np.asarray(bias, dtype=np.float64)
+        shape = layers[0][0].shape if layers else weights.shape
+        if weights.ndim != 2 or weights.shape != shape or bias.shape != shape[1:]:
+            raise CompileError(
+                f"a classifier's {name} must all be [width, {columns}] and [{columns}], "
+                f"not {weights.shape} and {bias.shape}"
+            )
+        if not (np.isfinite(weights).all() and np.isfinite(bias).all()):
+            raise CompileError(f"a classifier's {name} hold NaN or infinity")
+        layers.append((weights, bias))
+    return tuple(layers)

@@ -1,11 +1,10 @@
-"""The compiler's front: a float32 ALBERT to an image that a machine runs."""
+"""The compiler's front: a float32 model to an image that a machine runs."""
 
 from __future__ import annotations
 
 from alembert.config.machine import MachineConfig
+from numpy.typing import ArrayLike
 
-from .albert import Albert
-from .albert_config import AlbertConfig
 from .assembler import to_bytes
 from .calibrate import Calibration
 from .classifier import Classifier
@@ -14,32 +13,35 @@ from .errors import CompileError
 from .image import Image
 from .layout import ImageData, Words
 from .lower import lower
+from .model import Model
+from .model_config import ModelConfig
 from .program import PlacedProgram
-from .quantise_albert import quantise_albert
-from .quantised_albert import QuantisedAlbert
+from .quantise_model import quantise_model
+from .quantised_model import QuantisedModel
 
-__all__ = ["compile_albert", "compile_quantised"]
+__all__ = ["compile_model", "compile_quantised"]
 
 _ATTEMPTS = ((True, 6), (True, 2), (True, 0), (False, 0))
 """Whether special functions run beside products, and for how many instructions words are kept from
 being used again: what overlaps most first, and what fits is taken."""
 
 
-def compile_albert(
-    model: Albert,
+def compile_model(
+    model: Model,
     machine: MachineConfig,
     calibration: Calibration,
     *,
     max_length: int,
     max_targets: int = 1,
     head: str | Classifier = "mlm",
+    spans: ArrayLike | None = None,
     keep_hidden: bool = False,
 ) -> Image:
     """Quantise a model, choose addresses, and put program and weights into an image.
 
     Parameters
     ----------
-    model : Albert
+    model : Model
         In float32.
     machine : MachineConfig
         What shall run it.
@@ -50,7 +52,11 @@ def compile_albert(
     max_targets : int
         Most tokens that an off-ramp looks at; 1 with a classifier.
     head : str or Classifier
-        The off-ramps: "mlm" for the model's masked-language head, or a classifier on token 0.
+        The off-ramps: "mlm" for the model's masked-language head, "classifier" for its classifier,
+        or another classifier on token 0.
+    spans : array of int, optional
+        How far heads see, as in the calibration: [heads], or [layers, heads] where every pass has
+        a layer of its own. Keys at a distance of a span or more are masked; 0 masks none.
     keep_hidden : bool
         Hidden states of every pass are stored in OUTPUT, too.
 
@@ -59,24 +65,24 @@ def compile_albert(
     CompileError
         The machine cannot run it: the message names the rule and the number that breaks it.
     """
-    if isinstance(head, str) and head != "mlm":
-        raise CompileError(f"head must be 'mlm' or a Classifier, not {head!r}")
-    classifier = head if isinstance(head, Classifier) else None
+    if isinstance(head, str) and head not in ("mlm", "classifier"):
+        raise CompileError(f"head must be 'mlm', 'classifier' or a Classifier, not {head!r}")
+    classifier = None if head == "mlm" else Classifier.of(model) if head == "classifier" else head
     _check_model(model.config, machine, classifier)
-    quantised = quantise_albert(model, calibration, machine, classifier=classifier)
+    quantised = quantise_model(model, calibration, machine, classifier=classifier, spans=spans)
     return compile_quantised(
         quantised, max_length=max_length, max_targets=max_targets, keep_hidden=keep_hidden
     )
 
 
 def compile_quantised(
-    model: QuantisedAlbert, *, max_length: int, max_targets: int = 1, keep_hidden: bool = False
+    model: QuantisedModel, *, max_length: int, max_targets: int = 1, keep_hidden: bool = False
 ) -> Image:
-    """The image of a model that is quantised already; parameters as :func:`compile_albert`."""
+    """The image of a model that is quantised already; parameters as :func:`compile_model`."""
     machine, config = model.machine, model.config
     _check_sizes(model, max_length, max_targets)
     words = Words(machine)
-    target_words = 0 if model.classifiers else words.bytes(4 * max_targets)
+    target_words = words.bytes(4 * max_targets) if model.is_masked else 0
     id_words = words.bytes(4 * max_length)
     hidden_words = words.codes(config.hidden_size)
     records = config.num_hidden_layers * max_targets * words.record
@@ -100,23 +106,26 @@ def compile_quantised(
         max_length=max_length,
         max_targets=max_targets,
         vocabulary=config.vocab_size,
-        targets=None if model.classifiers else id_words,
+        targets=id_words if model.is_masked else None,
         input_words=id_words + target_words,
         output_words=records + states,
-        scratch_words=0 if model.classifiers else max_length * hidden_words,
+        scratch_words=max_length * hidden_words if model.is_masked else 0,
         record_words=words.record,
         record_pitch=output.record_pitch,
         hidden=output.hidden,
         hidden_words=hidden_words,
         hidden_pitch=output.hidden_pitch,
-        hidden_scale=float(model.scales["hidden"][0]),
+        hidden_scales=tuple(
+            float(model.layer_of(index).scales["output"][0])
+            for index in range(config.num_hidden_layers)
+        ),
         scratchpad=placed.tensors,
         scratchpad_words=placed.words,
     )
 
 
 def _place(
-    model: QuantisedAlbert, max_length: int, max_targets: int, output: OutputLayout
+    model: QuantisedModel, max_length: int, max_targets: int, output: OutputLayout
 ) -> tuple[ImageData, PlacedProgram]:
     """The program that overlaps most of those that fit, and the data it refers to."""
     needed = []
@@ -141,7 +150,7 @@ def _place(
 
 
 def _check_model(
-    config: AlbertConfig, machine: MachineConfig, classifier: Classifier | None
+    config: ModelConfig, machine: MachineConfig, classifier: Classifier | None
 ) -> None:
     """Refuse what no choice of numbers or addresses makes run."""
     products = machine.products.vmac
@@ -172,26 +181,32 @@ def _check_model(
         raise CompileError(f"an off-ramp must have 2…{machine.max_classes} classes, not {classes}")
     if classifier is None:
         return
-    width, count = classifier.width, len(classifier.layers)
+    width, passes = classifier.hidden_width, config.num_hidden_layers
     if width != config.hidden_size:
         raise CompileError(
             f"a classifier's layers must take the {config.hidden_size} values of a hidden state, "
             f"not {width}"
         )
-    if count not in (1, config.num_hidden_layers):
+    for name, given in (("classifier", classifier.layers), ("pooler", classifier.poolers)):
+        if given and len(given) not in (1, passes):
+            raise CompileError(
+                f"there must be one {name}, or one for each of the {passes} passes, "
+                f"not {len(given)}"
+            )
+    if classifier.poolers and classifier.width > machine.longest_row:
         raise CompileError(
-            f"there must be one classifier, or one for each of the {config.num_hidden_layers} "
-            f"passes, not {count}"
+            f"a pooler must have at most the {machine.longest_row} values of the longest row, "
+            f"not {classifier.width}"
         )
 
 
-def _check_sizes(model: QuantisedAlbert, max_length: int, max_targets: int) -> None:
+def _check_sizes(model: QuantisedModel, max_length: int, max_targets: int) -> None:
     machine, config = model.machine, model.config
     longest = min(
         config.max_position_embeddings, machine.longest_row, machine.products.vmac.max_depth
     )
     if not 1 <= max_length <= longest:
         raise CompileError(f"max_length must be between 1 and {longest}, not {max_length}")
-    most = 1 if model.classifiers else max_length
+    most = max_length if model.is_masked else 1
     if not 1 <= max_targets <= most:
         raise CompileError(f"max_targets must be between 1 and {most}, not {max_targets}")

@@ -10,7 +10,7 @@ from .layout import ImageData, Words
 from .linear_layer import LinearLayer
 from .norm_layer import NormLayer
 from .program import ProgramBuilder, Tensor, View
-from .quantised_albert import QuantisedAlbert
+from .quantised_model import QuantisedModel
 
 __all__ = ["Emitter", "OutputLayout"]
 
@@ -33,7 +33,7 @@ class Emitter:
 
     Parameters
     ----------
-    model : QuantisedAlbert
+    model : QuantisedModel
     data : ImageData
         Where weights are appended, each layer once.
     max_length, max_targets : int
@@ -45,7 +45,7 @@ class Emitter:
 
     def __init__(
         self,
-        model: QuantisedAlbert,
+        model: QuantisedModel,
         data: ImageData,
         *,
         max_length: int,

@@ -69,8 +69,8 @@ class Image:
         Offset in OUTPUT of the hidden states after the first pass, if they are kept.
     hidden_words, hidden_pitch : int
         Words of a token's hidden state; from one pass's to the next's.
-    hidden_scale : float
-        What an integer 1 of a hidden state's code stands for.
+    hidden_scales : tuple of float
+        What an integer 1 of a hidden state's code stands for, behind every pass.
     scratchpad : dict
         Address, rows and stride of every tensor in the scratchpad, by name.
     scratchpad_words : int
@@ -96,7 +96,7 @@ class Image:
     hidden: int | None
     hidden_words: int
     hidden_pitch: int
-    hidden_scale: float
+    hidden_scales: tuple[float, ...]
     scratchpad: dict[str, tuple[int, int, int]] = field(default_factory=dict)
     scratchpad_words: int = 0
 
@@ -205,7 +205,8 @@ class Image:
         values = json.loads(body[:described])
         if (isa := values.pop("isa")) != ISA_VERSION:
             raise ImageError(f"{path.name} must be of instruction set {ISA_VERSION}, not {isa}")
-        values["notes"] = tuple(values["notes"])
+        for name in ("notes", "hidden_scales"):
+            values[name] = tuple(values[name])
         values["scratchpad"] = {k: tuple(v) for k, v in values["scratchpad"].items()}
         return cls(data=body[described:], **values)
 

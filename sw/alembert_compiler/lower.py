@@ -1,4 +1,4 @@
-"""Instructions for an ALBERT: embedding, the layer's loop, and an off-ramp after every pass."""
+"""Instructions for a model: embedding, a loop or row of passes, and an off-ramp after each."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from alembert.config.isa import LENGTH, MemoryBase, Opcode, ResultKind
 
 from .emitter import Emitter, OutputLayout
 from .layout import ImageData, code_rows, norm_words, wide_rows
-from .linear_layer import LinearLayer
 from .lower_attention import emit_attention
 from .lower_feed_forward import emit_feed_forward
 from .lower_off_ramp import emit_off_ramp
+from .norm_layer import NormLayer
 from .program import ProgramBuilder, Tensor
-from .quantised_albert import QuantisedAlbert
+from .quantised_model import GeluLayer, QuantisedLayer, QuantisedModel
 
 __all__ = ["lower"]
 
@@ -20,7 +20,7 @@ CODES, WIDE = ResultKind.CODES, ResultKind.WIDE
 
 
 def lower(
-    model: QuantisedAlbert,
+    model: QuantisedModel,
     data: ImageData,
     *,
     max_length: int,
@@ -30,12 +30,12 @@ def lower(
 ) -> ProgramBuilder:
     """The program of a model; its weights are appended to ``data``.
 
-    A loop where all passes share an off-ramp. Otherwise one pass follows another: LOOP counts a
-    pass and continues behind the HALT that follows it.
+    A loop where all passes share layer and off-ramp. Otherwise one pass follows another: LOOP
+    counts a pass and continues behind the HALT that follows it.
 
     Parameters
     ----------
-    model : QuantisedAlbert
+    model : QuantisedModel
     data : ImageData
     max_length, max_targets : int
         Most tokens, and most of them that an off-ramp looks at.
@@ -51,19 +51,18 @@ def lower(
         output=output,
         is_pipelined=is_pipelined,
     )
-    passes, layers = model.config.num_hidden_layers, model.classifiers
-    program, emit = emitter.program, emitter.emit
+    passes, program, emit = model.config.num_hidden_layers, emitter.program, emitter.emit
     _load_parameters(emitter)
     hidden = _embed(emitter)
-    if len(layers) <= 1:
+    if model.is_loop:
         program.label("pass")
-        _emit_pass(emitter, hidden, "", layers[0] if layers else None)
+        _emit_pass(emitter, hidden, 0, "")
         emit(Opcode.EXIT, "leave", target="end")
         emit(Opcode.LOOP, "next pass", target="pass", count=passes)
     else:
-        for index, layer in enumerate(layers):
+        for index in range(passes):
             program.label(f"pass {index}")
-            _emit_pass(emitter, hidden, f" of pass {index + 1}", layer)
+            _emit_pass(emitter, hidden, index, f" of pass {index + 1}")
             emit(Opcode.EXIT, "leave", target="end")
             if index + 1 < passes:
                 emit(Opcode.LOOP, "next pass", target=f"pass {index + 1}", count=passes)
@@ -74,22 +73,44 @@ def lower(
 
 
 def _load_parameters(emitter: Emitter) -> None:
+    """What is the same in all passes, for the whole run."""
     model = emitter.model
-    norms = [model.embedding_norm, model.attention_norm, model.output_norm]
-    if model.head is not None:
-        norms.append(model.head.norm)
+    masked = model.off_ramps[0].masked
+    shared = model.layers if len(model.layers) == 1 else ()
+    norms = [model.embedding_norm]
+    norms += [norm for layer in shared for norm in (layer.attention_norm, layer.output_norm)]
+    norms += [masked.norm] if masked is not None else []
     for norm in norms:
-        emitter.load_parameters(norm.name, norm_words(norm, emitter.words))
-    if model.gelu.lifts.any():
-        emitter.load_parameters("GELU", wide_rows(model.gelu.lifts[np.newaxis], emitter.words))
+        _load_norm(emitter, norm)
+    for layer in shared:
+        _load_lifts(emitter, layer.gelu)
+
+
+def _load_layer(emitter: Emitter, layer: QuantisedLayer) -> None:
+    """What one pass alone reads."""
+    _load_norm(emitter, layer.attention_norm)
+    _load_norm(emitter, layer.output_norm)
+    _load_lifts(emitter, layer.gelu)
+
+
+def _load_norm(emitter: Emitter, norm: NormLayer) -> None:
+    emitter.load_parameters(norm.name, norm_words(norm, emitter.words))
+
+
+def _load_lifts(emitter: Emitter, gelu: GeluLayer) -> None:
+    if gelu.lifts.any():
+        emitter.load_parameters(gelu.name, wide_rows(gelu.lifts[np.newaxis], emitter.words))
 
 
 def _embed(emitter: Emitter) -> Tensor:
     model, width = emitter.model, emitter.model.config.embedding_size
     words = emitter.code_tensor("words", emitter.max_length, width)
     positions = emitter.wide_tensor("positions", emitter.max_length, width)
-    embedded = emitter.code_tensor("embedded", emitter.max_length, width)
-    hidden = emitter.code_tensor("hidden", emitter.max_length, model.config.hidden_size)
+    hidden_size = model.config.hidden_size
+    embedded = None
+    if model.mapping is not None:
+        embedded = emitter.code_tensor("embedded", emitter.max_length, width)
+    hidden = emitter.code_tensor("hidden", emitter.max_length, hidden_size)
     emitter.emit(
         Opcode.GATHER,
         "word embeddings",
@@ -113,23 +134,26 @@ def _embed(emitter: Emitter) -> Tensor:
             wide_rows(model.positions[: emitter.max_length], emitter.words)
         ),
     )
-    emitter.norm(model.embedding_norm, "embeddings", embedded, positions, words)
-    emitter.linear(model.mapping, "first hidden states", embedded, hidden, CODES)
+    if embedded is None or model.mapping is None:
+        emitter.norm(model.embedding_norm, "first hidden states", hidden, positions, words)
+    else:
+        emitter.norm(model.embedding_norm, "embeddings", embedded, positions, words)
+        emitter.linear(model.mapping, "first hidden states", embedded, hidden, CODES)
     return hidden
 
 
-def _emit_pass(
-    emitter: Emitter, hidden: Tensor, suffix: str, classifier: LinearLayer | None
-) -> None:
+def _emit_pass(emitter: Emitter, hidden: Tensor, index: int, suffix: str) -> None:
     model, length = emitter.model, emitter.max_length
-    width = model.config.hidden_size
-    context = emit_attention(emitter, hidden, suffix)
+    layer, width = model.layer_of(index), model.config.hidden_size
+    if len(model.layers) > 1:
+        _load_layer(emitter, layer)
+    context = emit_attention(emitter, layer, hidden, suffix)
     projection = emitter.wide_tensor(f"projection{suffix}", length, width)
     ffn_input = emitter.code_tensor(f"ffn_input{suffix}", length, width)
-    emitter.linear(model.attention_dense, "output projection", context, projection, WIDE)
-    emitter.norm(model.attention_norm, "after attention", ffn_input, projection, hidden)
-    middle = emit_feed_forward(emitter, ffn_input, suffix)
+    emitter.linear(layer.attention_dense, "output projection", context, projection, WIDE)
+    emitter.norm(layer.attention_norm, "after attention", ffn_input, projection, hidden)
+    middle = emit_feed_forward(emitter, layer, ffn_input, suffix)
     total = emitter.wide_tensor(f"ffn_output{suffix}", length, width)
-    emitter.linear(model.ffn_output, "feed-forward output", middle, total, WIDE)
-    emitter.norm(model.output_norm, "hidden states", hidden, total, ffn_input)
-    emit_off_ramp(emitter, hidden, suffix, classifier)
+    emitter.linear(layer.ffn_output, "feed-forward output", middle, total, WIDE)
+    emitter.norm(layer.output_norm, "hidden states", hidden, total, ffn_input)
+    emit_off_ramp(emitter, model.off_ramp_of(index), hidden, suffix)

@@ -6,13 +6,14 @@ from alembert.config.isa import LENGTH, Opcode, ResultKind
 
 from .emitter import Emitter
 from .program import Tensor
+from .quantised_model import QuantisedLayer
 
 __all__ = ["emit_attention"]
 
 CODES, WIDE, COLUMNS = ResultKind.CODES, ResultKind.WIDE, ResultKind.COLUMNS
 
 
-def emit_attention(emitter: Emitter, hidden: Tensor, suffix: str) -> Tensor:
+def emit_attention(emitter: Emitter, layer: QuantisedLayer, hidden: Tensor, suffix: str) -> Tensor:
     """Queries to contexts, head by head; returns the contexts."""
     model, length = emitter.model, emitter.max_length
     unit = int(model.machine.attention is not None)
@@ -30,12 +31,12 @@ def emit_attention(emitter: Emitter, hidden: Tensor, suffix: str) -> Tensor:
         emitter.code_tensor(f"probabilities {h}{suffix}", length, length, product)
         for h in range(heads)
     ]
-    emitter.linear(model.query, "query", hidden, query, CODES)
-    emitter.linear(model.key, "key", hidden, key, CODES)
-    emitter.linear(model.value, "value", hidden, value, COLUMNS)
+    emitter.linear(layer.query, "query", hidden, query, CODES)
+    emitter.linear(layer.key, "key", hidden, key, CODES)
+    emitter.linear(layer.value, "value", hidden, value, COLUMNS)
 
     def score(head: int) -> None:
-        numbers = model.scores[head]
+        numbers = layer.scores[head]
         emitter.emit(
             Opcode.MATMUL,
             f"scores of head {head}",
@@ -61,11 +62,12 @@ def emit_attention(emitter: Emitter, hidden: Tensor, suffix: str) -> Tensor:
             rows=LENGTH,
             columns=LENGTH,
             kind=CODES,
-            exponent=model.probability_exponents[head],
+            span=layer.spans[head],
+            exponent=layer.probability_exponents[head],
         )
 
     def combine(head: int) -> None:
-        numbers = model.contexts[head]
+        numbers = layer.contexts[head]
         emitter.emit(
             Opcode.MATMUL,
             f"context of head {head}",

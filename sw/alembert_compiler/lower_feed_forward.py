@@ -6,16 +6,18 @@ from alembert.config.isa import LENGTH, Opcode, ResultKind
 
 from .emitter import Emitter
 from .program import Tensor
+from .quantised_model import GeluLayer, QuantisedLayer
 
 __all__ = ["emit_feed_forward"]
 
 CODES, WIDE = ResultKind.CODES, ResultKind.WIDE
 
 
-def emit_feed_forward(emitter: Emitter, ffn_input: Tensor, suffix: str) -> Tensor:
+def emit_feed_forward(
+    emitter: Emitter, layer: QuantisedLayer, ffn_input: Tensor, suffix: str
+) -> Tensor:
     """The first layer and GELU, slice by slice; returns what the second layer reads."""
-    model, length = emitter.model, emitter.max_length
-    columns = model.ffn.columns
+    length, columns = emitter.max_length, layer.ffn.columns
     middle = emitter.code_tensor(f"ffn_intermediate{suffix}", length, columns)
     width = _slice_width(emitter, columns)
     starts = range(0, columns, width)
@@ -23,13 +25,13 @@ def emit_feed_forward(emitter: Emitter, ffn_input: Tensor, suffix: str) -> Tenso
 
     def multiply(index: int) -> None:
         first = starts[index]
-        part = model.ffn.slice(first, min(first + width, columns))
+        part = layer.ffn.slice(first, min(first + width, columns))
         note = f"feed-forward, columns from {first}"
         emitter.linear(part, note, ffn_input, sums[index], WIDE)
 
     def activate(index: int) -> None:
         first = starts[index]
-        _gelu(emitter, sums[index], middle, first, min(first + width, columns))
+        _gelu(emitter, layer.gelu, sums[index], middle, first, min(first + width, columns))
 
     # GELU of a slice runs beside the products of the next
     lag = emitter.lag
@@ -46,8 +48,8 @@ def _slice_width(emitter: Emitter, columns: int) -> int:
     return min(max(64 // unit, 1), -(-columns // (4 * unit))) * unit
 
 
-def _gelu(emitter: Emitter, a: Tensor, o: Tensor, first: int, last: int) -> None:
-    lifts = emitter.parameters.get("GELU")
+def _gelu(emitter: Emitter, gelu: GeluLayer, a: Tensor, o: Tensor, first: int, last: int) -> None:
+    lifts = emitter.parameters.get(gelu.name)
     emitter.emit(
         Opcode.GELU,
         f"GELU, columns from {first}",
@@ -58,5 +60,5 @@ def _gelu(emitter: Emitter, a: Tensor, o: Tensor, first: int, last: int) -> None
         columns=last - first,
         kind=CODES,
         has_lifts=int(lifts is not None),
-        exponent=emitter.model.gelu.exponent,
+        exponent=gelu.exponent,
     )

@@ -5,17 +5,15 @@ from __future__ import annotations
 from alembert.config.isa import LENGTH, TARGETS, MemoryBase, Opcode, ResultKind
 
 from .emitter import Emitter
-from .linear_layer import LinearLayer
 from .program import Tensor
+from .quantised_model import HeadLayers, OffRamp, PoolerLayer
 
 __all__ = ["emit_off_ramp"]
 
 CODES, WIDE = ResultKind.CODES, ResultKind.WIDE
 
 
-def emit_off_ramp(
-    emitter: Emitter, hidden: Tensor, suffix: str, classifier: LinearLayer | None
-) -> None:
+def emit_off_ramp(emitter: Emitter, off_ramp: OffRamp, hidden: Tensor, suffix: str) -> None:
     """What follows a pass: logits, an early-exit test, its records to OUTPUT."""
     model = emitter.model
     hidden_words = emitter.words.codes(model.config.hidden_size)
@@ -30,13 +28,16 @@ def emit_off_ramp(
             memory_offset=emitter.output.hidden,
             pitch=emitter.output.hidden_pitch,
         )
-    if classifier is not None:
-        rows, columns = 1, classifier.columns
+    if off_ramp.classifier is not None:
+        rows, columns = 1, off_ramp.classifier.columns
         logits = emitter.wide_tensor(f"logits{suffix}", 1, columns)
-        emitter.linear(classifier, "logits", hidden, logits, WIDE, rows=1)
+        pooler = off_ramp.pooler
+        first = hidden if pooler is None else _pooled(emitter, pooler, hidden, suffix)
+        emitter.linear(off_ramp.classifier, "logits", first, logits, WIDE, rows=1)
     else:
+        assert off_ramp.masked is not None
         rows = TARGETS
-        logits, columns = _masked_head(emitter, hidden)
+        logits, columns = _masked_head(emitter, off_ramp.masked, hidden, suffix)
     records = emitter.program.tensor(f"records{suffix}", emitter.max_targets, emitter.words.record)
     emitter.emit(Opcode.ENTROPY, "early-exit test", o=records, a=logits, rows=rows, columns=columns)
     emitter.emit(
@@ -51,15 +52,34 @@ def emit_off_ramp(
     )
 
 
-def _masked_head(emitter: Emitter, hidden: Tensor) -> tuple[Tensor, int]:
-    head, targets = emitter.model.head, emitter.max_targets
-    assert head is not None
+def _pooled(emitter: Emitter, pooler: PoolerLayer, hidden: Tensor, suffix: str) -> Tensor:
+    columns = pooler.dense.columns
+    total = emitter.wide_tensor(f"pooler_sum{suffix}", 1, columns)
+    pooled = emitter.code_tensor(f"pooled{suffix}", 1, columns)
+    emitter.linear(pooler.dense, "the pooler's dense layer", hidden, total, WIDE, rows=1)
+    emitter.emit(
+        Opcode.TANH,
+        "the pooler's tanh",
+        o=pooled,
+        a=total,
+        rows=1,
+        columns=columns,
+        kind=CODES,
+        exponent=pooler.exponent,
+    )
+    return pooled
+
+
+def _masked_head(
+    emitter: Emitter, head: HeadLayers, hidden: Tensor, suffix: str
+) -> tuple[Tensor, int]:
+    targets = emitter.max_targets
     hidden_words = emitter.words.codes(emitter.model.config.hidden_size)
-    chosen = emitter.code_tensor("targets", targets, head.dense.depth)
-    dense = emitter.wide_tensor("head_sum", targets, head.dense.columns)
-    active = emitter.wide_tensor("head_dense", targets, head.dense.columns)
-    normalised = emitter.code_tensor("head_normalised", targets, head.dense.columns)
-    logits = emitter.wide_tensor("logits", targets, head.decoder.columns)
+    chosen = emitter.code_tensor(f"targets{suffix}", targets, head.dense.depth)
+    dense = emitter.wide_tensor(f"head_sum{suffix}", targets, head.dense.columns)
+    active = emitter.wide_tensor(f"head_dense{suffix}", targets, head.dense.columns)
+    normalised = emitter.code_tensor(f"head_normalised{suffix}", targets, head.dense.columns)
+    logits = emitter.wide_tensor(f"logits{suffix}", targets, head.decoder.columns)
     emitter.emit(
         Opcode.STORE,
         "hidden states, to gather the targets from",

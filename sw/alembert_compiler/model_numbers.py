@@ -1,4 +1,4 @@
-"""What choosing a model's numbers begins with: its tensors, what is known of them, a machine."""
+"""What choosing a model's numbers begins with: its shape, what is known of it, a machine."""
 
 from __future__ import annotations
 
@@ -8,39 +8,30 @@ from alembert.config.gelu import GeluForm
 from alembert.config.machine import MachineConfig
 from numpy.typing import NDArray
 
-from .albert import Albert
 from .calibrate import Calibration, Statistics
 from .code_grid import fit_scale
 from .errors import CompileError
+from .layer import Dense, Norm
 from .linear_layer import LinearInput, LinearLayer, quantise_linear
+from .model_config import ModelConfig
 from .norm_layer import NormLayer, quantise_norm, wide_fraction
 
-__all__ = ["ModelNumbers"]
+__all__ = ["ModelNumbers", "bias_of", "weight_of"]
 
 Float64 = NDArray[np.float64]
 
 
-def _tensors_of(model: Albert) -> dict[str, Float64]:
-    """Every tensor of a model by its name in the checkpoint."""
-    found: dict[str, Float64] = {}
-
-    def keep(name: str, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
-        found[name] = tensor.astype(np.float64)
-        return tensor
-
-    model.map_tensors(keep)
-    return found
-
-
 class ModelNumbers:
-    """A model, its calibration, and a machine.
+    """A model's shape, statistics of its tensors, and a machine.
 
     Parameters
     ----------
-    model : Albert
+    config : ModelConfig
     calibration : Calibration
-        Of this model.
+        Of this model, or of one of its passes.
     machine : MachineConfig
+    suffix : str
+        Behind the name of every part, for messages and to tell layers apart.
 
     Raises
     ------
@@ -48,10 +39,16 @@ class ModelNumbers:
         The machine has another GELU than the model.
     """
 
-    def __init__(self, model: Albert, calibration: Calibration, machine: MachineConfig) -> None:
-        self.config, self.calibration, self.machine = model.config, calibration, machine
-        self.tensors = _tensors_of(model)
-        self.fmt = machine.fmt
+    def __init__(
+        self,
+        config: ModelConfig,
+        calibration: Calibration,
+        machine: MachineConfig,
+        *,
+        suffix: str = "",
+    ) -> None:
+        self.config, self.calibration, self.machine = config, calibration, machine
+        self.suffix, self.fmt = suffix, machine.fmt
         # a ternary matrix has one scale, so its inputs must have one too
         self.per_channel = not isinstance(machine.main.vmac.pair.weight, TernaryFormat)
         form = machine.special.gelu.form
@@ -61,16 +58,17 @@ class ModelNumbers:
                 f"the machine's activation is {known!r}, the model's {self.config.hidden_act!r}"
             )
 
-    def weight(self, name: str) -> Float64:
-        """[K, N]."""
-        return self.tensors[f"{name}.weight"].T
-
-    def bias(self, name: str) -> Float64:
-        """[N]."""
-        return self.tensors[f"{name}.bias"]
+    def of_pass(self, index: int) -> ModelNumbers:
+        """The same of a pass, from 0, through a layer of its own."""
+        return ModelNumbers(
+            self.config,
+            self.calibration.of_pass(index),
+            self.machine,
+            suffix="" if self.config.num_layers == 1 else f" of layer {index + 1}",
+        )
 
     def fit(self, name: str, *, per_channel: bool = False, power_of_two: bool = False) -> Float64:
-        """The scale of a tensor\'s codes, [channels]."""
+        """The scale of a tensor's codes, [channels]."""
         seen = self.calibration[name]
         return fit_scale(
             seen.samples,
@@ -97,7 +95,7 @@ class ModelNumbers:
     ) -> LinearLayer:
         """See :func:`quantise_linear`; on the main array."""
         return quantise_linear(
-            name,
+            f"{name}{self.suffix}",
             weights,
             bias,
             inputs,
@@ -110,23 +108,23 @@ class ModelNumbers:
     def norm(
         self,
         name: str,
-        tensor: str,
-        result: str,
+        norm: Norm,
+        seen: Statistics,
         scale: Float64,
         fraction: int,
         residual: float | None = None,
     ) -> NormLayer:
-        """The normalisation with the parameters ``tensor``, whose results are ``result``."""
+        """A normalisation whose results were ``seen``."""
         return quantise_norm(
-            name,
-            self.tensors[f"{tensor}.weight"],
-            self.tensors[f"{tensor}.bias"],
-            self.config.layer_norm_eps,
+            f"{name}{self.suffix}",
+            norm.weight.astype(np.float64),
+            norm.bias.astype(np.float64),
+            norm.epsilon,
             self.machine.special.layernorm,
             fmt=self.fmt,
             fraction=fraction,
             scale=scale,
-            largest=self.calibration[result].largest,
+            largest=seen.largest,
             residual=residual,
         )
 
@@ -139,3 +137,13 @@ class ModelNumbers:
         b = float(self.calibration[residual].largest.max())
         fraction = wide_fraction(a, a + b, self.config.hidden_size, self.config.layer_norm_eps)
         return self.linear(name, weights, bias, inputs, fraction=fraction, may_coarsen=True)
+
+
+def weight_of(dense: Dense) -> Float64:
+    """[K, N]."""
+    return dense.weight.astype(np.float64).T
+
+
+def bias_of(dense: Dense) -> Float64:
+    """[N]."""
+    return dense.bias.astype(np.float64)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .albert import Tap, untouched
+from .layer import Tap, untouched
 from .workloads import ReactionModel
 
 __all__ = ["MaskedLogits", "masked_logits"]
@@ -75,7 +75,7 @@ def masked_logits(
     every : int
         Distance of masked tokens, at least 1.
     tap : Tap
-        Sees, and may replace, every tensor on the way; see :meth:`Albert.forward`.
+        Sees, and may replace, every tensor on the way; see :meth:`Model.forward`.
 
     Raises
     ------

@@ -14,7 +14,8 @@ from alembert.config import AdaptivFloatFormat, IntegerFormat
 from alembert_golden import adaptivfloat, integer
 from numpy.typing import NDArray
 
-from .albert import Albert, Tap
+from .layer import Tap
+from .model import Model
 
 __all__ = ["Codes", "FixedPoint", "Ranges", "quantise_weights", "rounding_tap"]
 
@@ -116,8 +117,8 @@ def rounding_tap(rules: Mapping[str, Codes | FixedPoint], ranges: Ranges) -> Tap
 
 
 def quantise_weights(
-    model: Albert, fmt: AdaptivFloatFormat | IntegerFormat, *, per_channel: bool = True
-) -> Albert:
+    model: Model, fmt: AdaptivFloatFormat | IntegerFormat, *, per_channel: bool = True
+) -> Model:
     """The model with its matrices rounded to ``fmt``; biases and normalisations are left alone.
 
     Parameters

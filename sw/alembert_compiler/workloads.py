@@ -9,8 +9,10 @@ import numpy as np
 from alembert.config import FormatPair
 from numpy.typing import NDArray
 
-from .albert import Albert, AlbertConfig
 from .checkpoint import load_checkpoint
+from .layer import Dense
+from .model import Model
+from .model_config import ModelConfig
 from .quantise import QuantisedTensor, quantise_tensor
 from .rxnmapper import CHECKPOINT, CONFIG, VOCABULARY, fetch_rxnmapper, reactions
 from .smiles import SmilesTokeniser
@@ -27,7 +29,7 @@ __all__ = [
 class ReactionModel:
     """The pretrained ALBERT with all that it takes to use it."""
 
-    albert: Albert
+    albert: Model
     """The float32 reference."""
     tokeniser: SmilesTokeniser
     """Between reaction SMILES and token ids."""
@@ -118,7 +120,7 @@ def load_albert(cache: Path | None = None) -> ReactionModel:
     files = fetch_rxnmapper(cache)
     tensors = load_checkpoint(files.read(CHECKPOINT), name=Path(CHECKPOINT).name, refuse_nan=True)
     return ReactionModel(
-        albert=Albert(AlbertConfig.from_json(files.read(CONFIG)), tensors),
+        albert=Model(ModelConfig.from_json(files.read(CONFIG)), tensors),
         tokeniser=SmilesTokeniser.from_bytes(files.read(VOCABULARY)),
         reactions=tuple(reactions(files)),
     )
@@ -162,16 +164,17 @@ def albert_workload(
             f"tokens must be between 1 and the reaction's {len(token_ids)}, not {tokens}"
         )
     recorded = model.albert.forward(token_ids, record=(layer,)).layers[layer]
+    weights = model.albert.layer_of(layer)
 
-    def matmul(activations: NDArray[np.float32], name: str) -> Matmul:
+    def matmul(activations: NDArray[np.float32], dense: Dense) -> Matmul:
         return Matmul(
             activations=activations[:tokens].copy(),
-            weights=np.ascontiguousarray(model.albert.layer_weight(name).T),
-            bias=model.albert.layer_bias(name),
+            weights=np.ascontiguousarray(dense.weight.T),
+            bias=dense.bias,
         )
 
     return {
-        "query": matmul(recorded.attention_input, "attention.query"),
-        "ffn": matmul(recorded.ffn_input, "ffn"),
-        "ffn_output": matmul(recorded.ffn_intermediate, "ffn_output"),
+        "query": matmul(recorded.attention_input, weights.query),
+        "ffn": matmul(recorded.ffn_input, weights.ffn),
+        "ffn_output": matmul(recorded.ffn_intermediate, weights.ffn_output),
     }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from alembert.config.machine import MachineConfig
-from alembert_compiler.compile import compile_albert
+from alembert_compiler.compile import compile_model
 from alembert_compiler.image import Image
 from alembert_compiler.machine_answers import calibrate_masked
 from alembert_compiler.workloads import ReactionModel
@@ -68,7 +68,7 @@ class ReactionRun:
 def compile_reactions(model: ReactionModel, machine: MachineConfig) -> Image:
     """The pretrained ALBERT for a machine, calibrated on its reactions, for the longest of them."""
     longest = max(len(model.tokeniser.encode(reaction)) for reaction in model.reactions)
-    return compile_albert(
+    return compile_model(
         model.albert,
         machine,
         calibrate_masked(model),

@@ -12,30 +12,25 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from alembert.axi import read_ports, write_ports
 from alembert.config.machine import MachineConfig
-from alembert.config.registers import REGISTERS
 from alembert.flows.simulation import SimulationError, tool_environment, waivers_path
 from alembert.flows.verilog import generate_verilog
 from alembert.machine import Alembert
-from alembert.registers import axi_lite_ports
-from amaranth.hdl import Shape
-from amaranth.lib.wiring import In
+
+from .clocked import CLOCKED, TOP, clocked_top
 
 __all__ = ["BUILD_ROOT", "Simulation", "build_simulation", "load_library"]
 
 BUILD_ROOT = Path("build") / "runtime"
 """Where simulations are built, from the folder that a program runs in."""
 
-TOP = "alembert"
-_WRAPPER = "clocked"
 _HARNESS = Path(__file__).with_name("harness.cpp")
 _LIBRARY = "libalembert.so"
 
 # Only the top's ports are seen from outside. Nothing depends on a value before reset, so that what
 # has none may be what is fastest. Short functions, as in every simulation of the project.
 _VERILATE = (
-    *("verilator", "--cc", "--top-module", _WRAPPER, "--prefix", "Vmodel", "--Mdir", "model"),
+    *("verilator", "--cc", "--top-module", CLOCKED, "--prefix", "Vmodel", "--Mdir", "model"),
     *("--timescale", "1ns/1ps", "--no-timing", "--x-assign", "fast", "--x-initial", "fast"),
     *("--output-split-cfuncs", "300", "-CFLAGS", "-fPIC"),
 )
@@ -91,7 +86,7 @@ def build_simulation(
         report("generate Verilog")
         verilog = generate_verilog(Alembert(config), name=TOP)
     flags = [*_VERILATE, *_MAKE, *_LINK, str(config.axi.beat_bytes)]
-    verilog += _wrapper(config)
+    verilog += clocked_top(config)
     text = "\n".join([shlex.join(flags), waivers_path().read_text("utf-8"), verilog])
     digest = hashlib.sha256(text.encode() + _HARNESS.read_bytes()).hexdigest()[:16]
     folder = build_root.absolute() / f"{TOP}-{digest}"
@@ -99,32 +94,6 @@ def build_simulation(
         if not (folder / _LIBRARY).exists():
             _build(folder, verilog, config.axi.beat_bytes, report)
     return Simulation(config, folder / _LIBRARY)
-
-
-def _wrapper(config: MachineConfig) -> str:
-    """A module around the machine with a register behind every input.
-
-    What follows from an input without a register between is then computed with all the rest, once
-    a cycle, and not again whenever an input might have changed: almost twice as fast.
-    """
-    members = axi_lite_ports(REGISTERS.address_width)
-    members |= read_ports(config.axi) | write_ports(config.axi)
-    outputs = {"irq": 1}
-    inputs = {"rst": 1}
-    for name, member in members.items():
-        (inputs if member.flow is In else outputs)[name] = Shape.cast(member.shape).width
-    ports = ["input clk"]
-    ports += [f"input [{width - 1}:0] {name}" for name, width in inputs.items()]
-    ports += [f"output [{width - 1}:0] {name}" for name, width in outputs.items()]
-    kept = [f"  reg [{width - 1}:0] {name}_now;\n" for name, width in inputs.items()]
-    moved = [f"    {name}_now <= {name};\n" for name in inputs]
-    joined = [".clk(clk)", *(f".{name}({name}_now)" for name in inputs)]
-    joined += [f".{name}({name})" for name in outputs]
-    return (
-        f"\nmodule {_WRAPPER}({', '.join(ports)});\n{''.join(kept)}"
-        f"  always @(posedge clk) begin\n{''.join(moved)}  end\n"
-        f"  {TOP} machine({', '.join(joined)});\nendmodule\n"
-    )
 
 
 @contextlib.contextmanager

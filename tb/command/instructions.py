@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+from alembert.config import IntegerFormat
 from alembert.config.isa import (
     FORMATS,
     INSTRUCTION_WIDTH,
@@ -53,9 +54,22 @@ def anything(rng: random.Random, machine: MachineConfig) -> int:
     return word
 
 
+def _is_there(opcode: Opcode, machine: MachineConfig) -> bool:
+    return opcode is not Opcode.RESCALE or machine.fmt == IntegerFormat()
+
+
+def _kinds(opcode: Opcode, machine: MachineConfig) -> list[ResultKind]:
+    found = [ResultKind.CODES, ResultKind.WIDE]
+    if FORMATS[opcode].unit is Unit.MATRIX:
+        found.append(ResultKind.COLUMNS)
+    elif machine.fmt == IntegerFormat():
+        found.append(ResultKind.TOKEN)
+    return found
+
+
 def legal(rng: random.Random, machine: MachineConfig) -> Instruction:
     """One of few words, in few places, so that many meet."""
-    opcode = rng.choice(WORKING)
+    opcode = rng.choice([op for op in WORKING if _is_there(op, machine)])
     blocks = min(24, machine.scratchpad.words // BLOCK - 2)
     values: dict[str, int] = {}
     for name in FORMATS[opcode].operands:
@@ -67,8 +81,7 @@ def legal(rng: random.Random, machine: MachineConfig) -> Instruction:
         elif name.endswith("_address"):
             values[name] = BLOCK * rng.randrange(blocks)
         elif name == "kind":
-            is_matrix = FORMATS[opcode].unit is Unit.MATRIX
-            values[name] = rng.choice(list(ResultKind)[: 3 if is_matrix else 2])
+            values[name] = rng.choice(_kinds(opcode, machine))
         elif name == "unit":
             can = opcode is Opcode.MATMUL and machine.attention is not None
             values[name] = rng.randrange(2) if can else 0

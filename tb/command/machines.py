@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from alembert.config import FormatPair, IntegerFormat, TernaryFormat, VmacArrayConfig, VmacConfig
+from alembert.config import (
+    AdaptivFloatFormat,
+    FormatPair,
+    IntegerFormat,
+    TernaryFormat,
+    VmacArrayConfig,
+    VmacConfig,
+)
 from alembert.config.axi import AxiConfig
 from alembert.config.command import FetcherConfig
 from alembert.config.machine import MachineConfig
@@ -11,6 +18,7 @@ from alembert.config.memory import ScratchpadConfig
 __all__ = ["FETCHERS", "MACHINES"]
 
 _INT8 = FormatPair(activation=IntegerFormat(), weight=IntegerFormat())
+_ADAPTIVFLOAT = FormatPair(activation=AdaptivFloatFormat(), weight=AdaptivFloatFormat())
 _TERNARY = FormatPair(activation=IntegerFormat(), weight=TernaryFormat())
 
 
@@ -24,6 +32,14 @@ MACHINES = {
     # eight words an instruction, no attention array, a scratchpad that is no power of two
     "tiny": MachineConfig(
         main=_array(_INT8, 4, 4, 100),
+        scratchpad=ScratchpadConfig(word_width=32, words=300, banks=4),
+        axi=AxiConfig(address_width=24, data_width=32),
+        longest_row=40,
+        max_classes=17,
+    ),
+    # codes in which no row has a scale of its own
+    "adaptivfloat": MachineConfig(
+        main=_array(_ADAPTIVFLOAT, 4, 4, 100),
         scratchpad=ScratchpadConfig(word_width=32, words=300, banks=4),
         axi=AxiConfig(address_width=24, data_width=32),
         longest_row=40,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from alembert.config import IntegerFormat
 from alembert.config.command import MachineFault
 from alembert.config.isa import FORMATS, Opcode, ResultKind, Unit, decode
 from alembert.config.machine import MachineConfig
@@ -46,6 +47,7 @@ def _operands(v: dict[str, int], opcode: Opcode, machine: MachineConfig):
         ResultKind.CODES: ("o", rows, _words(columns, codes)),
         ResultKind.WIDE: ("o", rows, _words(columns, wides)),
         ResultKind.COLUMNS: ("o", columns, _words(rows, codes)),
+        ResultKind.TOKEN: ("o", rows, _words(columns, codes) + 1),
     }.get(ResultKind(v.get("kind", 0)))
     wide = ("a", rows, _words(columns, wides))
     match opcode:
@@ -58,8 +60,12 @@ def _operands(v: dict[str, int], opcode: Opcode, machine: MachineConfig):
         case Opcode.MATMUL:
             terms = _words(depth, codes)
             return [result, ("a", rows, terms), ("b", columns, terms)]
-        case Opcode.SOFTMAX:
+        case Opcode.SOFTMAX | Opcode.TANH:
             return [result, wide]
+        case Opcode.RESCALE:
+            found = [result, wide]
+            found += [("b", rows, 1)] if v["has_b"] else []
+            return found + ([("p", columns, 1)] if v["has_bias"] else [])
         case Opcode.GELU:
             return [result, wide, *([("p", columns, 1)] if v["has_lifts"] else [])]
         case Opcode.LAYERNORM:
@@ -76,10 +82,15 @@ def _is_refused(v: dict[str, int], opcode: Opcode, machine: MachineConfig) -> bo
         return True
     match FORMATS[opcode].unit:
         case Unit.MATRIX:
+            if v["kind"] == ResultKind.TOKEN:
+                return True
             if v["unit"] and (opcode is Opcode.LINEAR or machine.attention is None):
                 return True
             return v["depth"] > machine.arrays[v["unit"]].vmac.max_depth
         case Unit.SPECIAL:
+            only_int8 = v["kind"] == ResultKind.TOKEN or opcode is Opcode.RESCALE
+            if only_int8 and machine.fmt != IntegerFormat():
+                return True
             return v["kind"] == ResultKind.COLUMNS or v["columns"] > machine.longest_row
         case Unit.ENTROPY:
             return not 2 <= v["columns"] <= machine.max_classes

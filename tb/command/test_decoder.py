@@ -55,6 +55,20 @@ def test_every_working_instruction_has_its_words() -> None:
             [(20, 24), (30, 36)],
             [(0, 4)],
         ),
+        # 5 columns are 2 words of codes and one with their largest; a word of b each; 5 biases
+        (
+            Opcode.RESCALE,
+            {"rows": 2, "columns": 5, "o_stride": 3, "kind": 3, "a_address": 50, "a_stride": 3}
+            | {"has_b": 1, "b_address": 20, "b_stride": 1, "has_bias": 1, "p_address": 30},
+            [(50, 56), (20, 22), (30, 35)],
+            [(0, 6)],
+        ),
+        (
+            Opcode.TANH,
+            {"rows": 1, "columns": 8, "kind": 3, "a_address": 50},
+            [(50, 54)],
+            [(0, 3)],
+        ),
         (
             Opcode.ENTROPY,
             {"rows": 3, "columns": 17, "o_stride": 2, "a_address": 10, "a_stride": 9},
@@ -110,7 +124,7 @@ def test_oracle_equals_golden(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("simulator", "name"), [("verilator", "tiny"), ("icarus", "tiny"), ("icarus", "pair")]
+    ("simulator", "name"), [("verilator", "tiny"), ("icarus", "adaptivfloat"), ("icarus", "pair")]
 )
 def test_rtl_equals_oracle(simulator: str, name: str) -> None:
     simulate(

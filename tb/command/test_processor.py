@@ -54,7 +54,7 @@ def test_scoreboard_refuses(units: int, depth: int, message: str) -> None:
         Scoreboard(ScratchpadConfig(), units, depth)
 
 
-@pytest.mark.parametrize("name", MACHINES)
+@pytest.mark.parametrize("name", ["tiny", "pair"])
 def test_rtl_equals_oracle(simulator: str, name: str) -> None:
     simulate(
         CommandProcessor(MACHINES[name]),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from alembert_compiler.albert_config import AlbertConfig
+from alembert_compiler.model_config import ModelConfig
 from numpy.typing import NDArray
 
 __all__ = ["LAYER", "Oracle"]
@@ -18,7 +18,7 @@ LAYER = "albert.encoder.albert_layer_groups.0.albert_layers.0"
 class Oracle:
     """The network of a config and its checkpoint's tensors."""
 
-    def __init__(self, config: AlbertConfig, tensors: Mapping[str, NDArray[Any]]) -> None:
+    def __init__(self, config: ModelConfig, tensors: Mapping[str, NDArray[Any]]) -> None:
         self.config = config
         self.tensors = {name: values.astype(np.float64) for name, values in tensors.items()}
 

@@ -1,4 +1,4 @@
-"""What a quantised ALBERT computes, in float64: functions are exact, and codes and wide numbers are
+"""What a quantised model computes, in float64: functions are exact, and codes and wide numbers are
 rounded where the machine rounds them."""
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from alembert_compiler.code_grid import nearest
 from alembert_compiler.float_functions import erf
 from alembert_compiler.linear_layer import LinearLayer
 from alembert_compiler.norm_layer import NormLayer
-from alembert_compiler.quantised_albert import QuantisedAlbert
+from alembert_compiler.quantised_model import QuantisedModel
 from alembert_golden.vmac import integers
 from numpy.typing import ArrayLike, NDArray
 
@@ -19,13 +19,13 @@ Float64 = NDArray[np.float64]
 
 
 class QuantisedReference:
-    """An ALBERT in float64 from its codes.
+    """A model in float64 from its codes.
 
     Codes are held as the integers that they stand for, wide numbers as integers, as in the
     machine; but what a special function makes of them is rounded once, at its end.
     """
 
-    def __init__(self, quantised: QuantisedAlbert) -> None:
+    def __init__(self, quantised: QuantisedModel) -> None:
         self.model = quantised
         fmt = quantised.machine.fmt
         assert isinstance(fmt, AdaptivFloatFormat | IntegerFormat)
@@ -79,44 +79,71 @@ class QuantisedReference:
         """Wide numbers of 11 fraction bits to real numbers of the same unit."""
         return values * 0.5 * (1 + erf(values / 2048 * np.sqrt(0.5)))
 
+    def tanh(self, values: Float64) -> Float64:
+        """Wide numbers of 11 fraction bits to real numbers of the same unit."""
+        return 2048 * np.tanh(values / 2048)
+
+    def summands(self, ids: NDArray[np.int64]) -> tuple[Float64, Float64]:
+        """Integers of the words' codes, and wide positions, [B, T, E]."""
+        words = integers(self.model.words, self.fmt)[ids].astype(np.float64)
+        positions = self.model.positions[: ids.shape[-1]].astype(np.float64)
+        return words, np.broadcast_to(positions, words.shape)
+
     def embed(self, ids: NDArray[np.int64]) -> Float64:
         """Token ids [B, T] to hidden integers."""
-        model = self.model
-        words = integers(model.words, self.fmt)[ids].astype(np.float64)
-        positions = model.positions[: ids.shape[-1]].astype(np.float64)
-        positions = np.broadcast_to(positions, words.shape)
+        model, (words, positions) = self.model, self.summands(ids)
         embedded = self.norm(model.embedding_norm, positions, words)
+        if model.mapping is None:
+            return embedded
         return self.linear(model.mapping, embedded, model.scales["hidden"])
 
-    def pass_(self, x: Float64) -> Float64:
-        """Hidden integers [B, T, H] through the layer once."""
-        model, scales = self.model, self.model.scales
-        heads = model.config.num_attention_heads
+    def pass_(self, x: Float64, index: int) -> Float64:
+        """Hidden integers [B, T, H] through pass ``index``, from 0."""
+        layer = self.model.layer_of(index)
+        scales, heads = layer.scales, self.model.config.num_attention_heads
 
         def split(y: Float64) -> Float64:  # [B, N, T, d]
             return np.swapaxes(y.reshape(*y.shape[:-1], heads, -1), -3, -2)
 
-        query = split(self.linear(model.query, x, scales["query"]))
-        key = split(self.linear(model.key, x, scales["key"]))
-        value = split(self.linear(model.value, x, scales["value"]))
+        query = split(self.linear(layer.query, x, scales["query"]))
+        key = split(self.linear(layer.key, x, scales["key"]))
+        value = split(self.linear(layer.value, x, scales["value"]))
         unit = (scales["query"] * scales["key"]).reshape(heads, -1)[:, 0]
         scores = self.wide(512 * unit[:, None, None] * (query @ np.swapaxes(key, -1, -2)))
-        powers = np.exp2((scores - scores.max(axis=-1, keepdims=True)) / 512)
-        probabilities = powers / powers.sum(axis=-1, keepdims=True)
-        octave = np.asarray(model.probability_exponents)[:, None, None]
+        probabilities = np.stack(
+            [self.softmax(scores[:, head], layer.spans[head]) for head in range(heads)], axis=1
+        )
+        octave = np.asarray(layer.probability_exponents)[:, None, None]
         probabilities = self.encode(probabilities * 32768, octave)
         factor = (scales["value"] / scales["context"]).reshape(heads, 1, -1)
         factor = factor * scales["probabilities"][:, None, None]
         context = self.product(probabilities @ value * factor)
         context = np.swapaxes(context, -3, -2).reshape(x.shape)
-        ffn_input = self.norm(model.attention_norm, self.linear(model.attention_dense, context), x)
-        total = self.linear(model.ffn, ffn_input)
-        middle = self.encode(self.gelu(total), model.gelu.exponent + model.gelu.lifts)
-        return self.norm(model.output_norm, self.linear(model.ffn_output, middle), ffn_input)
+        ffn_input = self.norm(layer.attention_norm, self.linear(layer.attention_dense, context), x)
+        total = self.linear(layer.ffn, ffn_input)
+        middle = self.encode(self.gelu(total), layer.gelu.exponent + layer.gelu.lifts)
+        return self.norm(layer.output_norm, self.linear(layer.ffn_output, middle), ffn_input)
 
-    def logits(self, x: Float64) -> Float64:
-        """Hidden integers [..., H] to wide logits of 10 fraction bits."""
-        head = self.model.head
+    def softmax(self, scores: Float64, span: int) -> Float64:
+        """Wide scores [..., T, T] to probabilities; keys at a distance of the span have none."""
+        length = scores.shape[-1]
+        far = np.abs(np.subtract.outer(np.arange(length), np.arange(length))) >= (span or length)
+        scores = np.where(far, -np.inf, scores)
+        powers = np.exp2((scores - scores.max(axis=-1, keepdims=True)) / 512)
+        return powers / powers.sum(axis=-1, keepdims=True)
+
+    def logits(self, x: Float64, index: int) -> Float64:
+        """Hidden integers [..., H] behind a pass, from 0, to wide logits of 10 fraction bits."""
+        head = self.model.off_ramp_of(index).masked
         assert head is not None
         dense = self.wide(self.gelu(self.linear(head.dense, x)))
         return self.linear(head.decoder, self.norm(head.norm, dense, None))
+
+    def class_logits(self, x: Float64, index: int) -> Float64:
+        """The same of a classifier, of hidden integers [..., H] of token 0."""
+        off_ramp = self.model.off_ramp_of(index)
+        assert off_ramp.classifier is not None
+        if off_ramp.pooler is not None:
+            pooled = self.tanh(self.linear(off_ramp.pooler.dense, x))
+            x = self.encode(pooled, off_ramp.pooler.exponent)
+        return self.linear(off_ramp.classifier, x)

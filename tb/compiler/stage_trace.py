@@ -1,7 +1,8 @@
-"""What every instruction of a program's first pass left in the scratchpad, as numbers."""
+"""What every instruction of a program left in the scratchpad, as numbers."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,37 +15,17 @@ from alembert_golden.machine_run import TraceEvent
 from alembert_golden.vmac import integers
 from numpy.typing import NDArray
 
-__all__ = ["StageTrace"]
+__all__ = ["PassTrace", "StageTrace"]
 
 _BYTES = (Opcode.LOAD, Opcode.GATHER, Opcode.ENTROPY)
 
 
 @dataclass
-class StageTrace:
-    """A trace by the notes of an image's instructions; wide numbers, or integers of codes."""
+class PassTrace:
+    """Results by the notes of a pass's instructions; wide numbers, or integers of codes."""
 
     machine: MachineConfig
-    image: Image
     seen: dict[str, NDArray[np.float64]] = field(default_factory=dict)
-
-    def __call__(self, event: TraceEvent) -> None:
-        """Keep an instruction's rows; what pads them must be zero."""
-        opcode = event.instruction.opcode
-        if event.pass_number > 1 or event.rows is None or opcode in _BYTES:
-            return
-        operands = event.instruction.operands
-        kind = ResultKind(operands["kind"])
-        width = operands["rows" if kind is ResultKind.COLUMNS else "columns"]
-        flat = np.ascontiguousarray(event.rows.reshape(*event.rows.shape[:2], -1))
-        if kind is ResultKind.WIDE:
-            values = flat.view("<i2").astype(np.int64)
-        elif isinstance(self.machine.fmt, AdaptivFloatFormat):
-            values = integers(flat, self.machine.fmt)
-        else:
-            values = integers(flat.view(np.int8), self.machine.fmt)
-        assert not values[..., width:].any()
-        note = self.image.notes[event.number]
-        self.seen[note] = values[..., :width].astype(np.float64)
 
     def __getitem__(self, note: str) -> NDArray[np.float64]:
         return self.seen[note]
@@ -58,7 +39,10 @@ class StageTrace:
         np.testing.assert_array_equal(self.seen[note], expected, err_msg=note)
 
     def require_near(
-        self, found: NDArray[np.float64], real: NDArray[np.float64], slack: NDArray[np.float64]
+        self,
+        found: NDArray[np.float64],
+        real: NDArray[np.float64],
+        slack: NDArray[np.float64] | float,
     ) -> None:
         """Codes of a special function: of a number within ``slack``, in integers, of the real one.
 
@@ -67,3 +51,40 @@ class StageTrace:
         fmt = self.machine.fmt
         assert (found >= nearest(real - slack, fmt)).all()
         assert (found <= nearest(real + slack, fmt)).all()
+
+
+class StageTrace:
+    """A trace of all passes, from 0; what comes before the first one is in it.
+
+    Parameters
+    ----------
+    machine : MachineConfig
+    image : Image
+    """
+
+    def __init__(self, machine: MachineConfig, image: Image) -> None:
+        self._machine, self._image = machine, image
+        self._passes: defaultdict[int, PassTrace] = defaultdict(lambda: PassTrace(machine))
+
+    def __getitem__(self, index: int) -> PassTrace:
+        return self._passes[index]
+
+    def __call__(self, event: TraceEvent) -> None:
+        """Keep an instruction's rows; what pads them must be zero."""
+        opcode = event.instruction.opcode
+        if event.rows is None or opcode in _BYTES:
+            return
+        operands, fmt = event.instruction.operands, self._machine.fmt
+        kind = ResultKind(operands["kind"])
+        width = operands["rows" if kind is ResultKind.COLUMNS else "columns"]
+        flat = np.ascontiguousarray(event.rows.reshape(*event.rows.shape[:2], -1))
+        if kind is ResultKind.WIDE:
+            values = flat.view("<i2").astype(np.int64)
+        elif isinstance(fmt, AdaptivFloatFormat):
+            values = integers(flat, fmt)
+        else:
+            values = integers(flat.view(np.int8), fmt)
+        assert not values[..., width:].any()
+        note = self._image.notes[event.number]
+        seen = self._passes[event.pass_number - 1].seen
+        seen[note] = values[..., :width].astype(np.float64)

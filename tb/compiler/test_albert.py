@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import Any
 
 import numpy as np
 import pytest
-from alembert_compiler.albert import Albert
-from alembert_compiler.albert_config import AlbertConfig
 from alembert_compiler.checkpoint import load_checkpoint
 from alembert_compiler.float_functions import erf, gelu, gelu_tanh, softmax
+from alembert_compiler.model import Model
 from alembert_compiler.off_ramps import MaskedLogits, masked_logits
-from alembert_compiler.rxnmapper import CHECKPOINT, CONFIG, fetch_rxnmapper
+from alembert_compiler.rxnmapper import CHECKPOINT, fetch_rxnmapper
 from alembert_compiler.workloads import ReactionModel, load_albert
 from compiler.albert_oracle import LAYER, Oracle
 from compiler.tiny_albert import TINY, tiny_tensors
@@ -65,7 +63,7 @@ def test_every_pass_and_off_ramp_against_float64(model: ReactionModel) -> None:
 
 def test_tiny_model_against_float64() -> None:
     tensors = tiny_tensors()
-    oracle, albert = Oracle(TINY, tensors), Albert(TINY, tensors)
+    oracle, albert = Oracle(TINY, tensors), Model(TINY, tensors)
     ids = np.array([3, 10, 0, 3, 7, 1, 2])
     states = oracle.embed(ids)
     for index, hidden in enumerate(albert.forward(ids).hidden):
@@ -78,19 +76,20 @@ def test_recorded_tensors_belong_together(model: ReactionModel) -> None:
     ids = model.tokeniser.encode(model.long_reaction(64))
     result = albert.forward(ids, record={0, 11})
     assert sorted(result.layers) == [0, 11]
+    weights = albert.layer_of(0)
     for index, layer in result.layers.items():
         np.testing.assert_array_equal(layer.attention_input, result.hidden[index])
         np.testing.assert_array_equal(layer.output, result.hidden[index + 1])
-        query = layer.attention_input @ albert.layer_weight("attention.query").T
-        np.testing.assert_allclose(layer.query, query + albert.layer_bias("attention.query"))
+        query = layer.attention_input @ weights.query.weight.T
+        np.testing.assert_allclose(layer.query, query + weights.query.bias)
         assert layer.probabilities.shape == (8, len(ids), len(ids))
         np.testing.assert_allclose(layer.probabilities.sum(axis=-1), 1, rtol=1e-6)
         first = layer.probabilities[0] @ layer.value[:, :32]
         np.testing.assert_allclose(layer.context[:, :32], first, atol=1e-5)
-        inner = gelu(layer.ffn_input @ albert.layer_weight("ffn").T + albert.layer_bias("ffn"))
+        inner = gelu(layer.ffn_input @ weights.ffn.weight.T + weights.ffn.bias)
         np.testing.assert_allclose(layer.ffn_intermediate, inner, atol=1e-5)
         assert layer.ffn_intermediate.min() > -0.17  # the least value of GELU
-        output = inner @ albert.layer_weight("ffn_output").T + albert.layer_bias("ffn_output")
+        output = inner @ weights.ffn_output.weight.T + weights.ffn_output.bias
         np.testing.assert_allclose(layer.ffn_output, output, atol=1e-4)
 
 
@@ -151,7 +150,7 @@ def test_masking_is_checked(model: ReactionModel) -> None:
 )
 def test_bad_input_is_refused(ids: Any, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError) as caught:
-        Albert(TINY, tiny_tensors()).forward(ids, **options)
+        Model(TINY, tiny_tensors()).forward(ids, **options)
     assert str(caught.value) == message
 
 
@@ -164,7 +163,7 @@ def test_bad_tensors_are_refused() -> None:
         if changed is not None:
             tensors[name] = changed
         with pytest.raises(ValueError) as caught:
-            Albert(TINY, tensors)
+            Model(TINY, tensors)
         assert str(caught.value) == message
 
     refused(f"checkpoint lacks {name}", None)
@@ -184,39 +183,5 @@ def test_tied_decoder_may_be_left_out() -> None:
     }
     ids = [1, 2, 3]
     np.testing.assert_array_equal(
-        Albert(TINY, tensors).off_ramp_logits(ids), Albert(TINY, untied).off_ramp_logits(ids)
+        Model(TINY, tensors).off_ramp_logits(ids), Model(TINY, untied).off_ramp_logits(ids)
     )
-
-
-def test_real_config_and_refusals() -> None:
-    text = fetch_rxnmapper().read(CONFIG)
-    config = AlbertConfig.from_json(text)
-    assert (config.hidden_size, config.intermediate_size, config.vocab_size) == (256, 512, 591)
-    assert (config.num_hidden_layers, config.num_attention_heads, config.head_size) == (12, 8, 32)
-    assert (config.embedding_size, config.max_position_embeddings) == (128, 512)
-    values = json.loads(text)
-
-    def refused(error: type[Exception], message: str, **changed: Any) -> None:
-        with pytest.raises(error) as caught:
-            AlbertConfig.from_json(json.dumps(values | changed))
-        assert str(caught.value) == message
-
-    refused(ValueError, "model_type must be 'albert', not 'bert'", model_type="bert")
-    one = "must be 1 (one shared layer), not 2"
-    refused(ValueError, f"num_hidden_groups {one}", num_hidden_groups=2)
-    refused(ValueError, f"inner_group_num {one}", inner_group_num=2)
-    refused(ValueError, "hidden_size must be at least 1, not 0", hidden_size=0)
-    refused(TypeError, "vocab_size must be an int, not True", vocab_size=True)
-    refused(
-        ValueError,
-        "hidden_size must be a multiple of num_attention_heads (8), not 255",
-        hidden_size=255,
-    )
-    refused(ValueError, "layer_norm_eps must be between 0 and 1, not 0.0", layer_norm_eps=0.0)
-    refused(ValueError, "hidden_act must be one of gelu, gelu_new, not 'relu'", hidden_act="relu")
-    del values["vocab_size"]
-    refused(ValueError, "config lacks vocab_size")
-    with pytest.raises(ValueError, match=r"^config is not JSON: "):
-        AlbertConfig.from_json(b"{")
-    with pytest.raises(ValueError, match=r"^model_type must be 'albert', not \[\]$"):
-        AlbertConfig.from_json("[]")

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from alembert_compiler.albert import Albert
 from alembert_compiler.calibrate import calibrate
-from compiler.compiled_albert import CONFIG, TOKENS, random_albert
+from alembert_compiler.model import Model
+from compiler.compiled_models import BERT, CONFIG, TOKENS, random_model
 
 
 @pytest.fixture(scope="module")
-def model() -> Albert:
-    return random_albert()
+def model() -> Model:
+    return random_model()
 
 
-def test_statistics_are_those_of_the_tensors(model: Albert) -> None:
+def test_statistics_are_those_of_the_tensors(model: Model) -> None:
     sequences = [TOKENS, TOKENS[0, :5]]
     found = calibrate(model, sequences)
     assert found.longest == 13
@@ -36,7 +36,7 @@ def test_statistics_are_those_of_the_tensors(model: Albert) -> None:
     assert (found["logits"].high >= logits.reshape(-1, CONFIG.vocab_size).max(axis=0)).all()
 
 
-def test_shifted_and_scaled(model: Albert) -> None:
+def test_shifted_and_scaled(model: Model) -> None:
     seen = calibrate(model, [TOKENS])["context"]
     offset, factor = np.linspace(-1, 1, CONFIG.hidden_size), np.linspace(0.5, 2, CONFIG.hidden_size)
     other = seen.minus(offset).scaled(factor)
@@ -49,7 +49,7 @@ def test_shifted_and_scaled(model: Albert) -> None:
     np.testing.assert_allclose(other.samples, samples, atol=1e-5)
 
 
-def test_targets_choose_what_the_head_sees(model: Albert) -> None:
+def test_targets_choose_what_the_head_sees(model: Model) -> None:
     chosen = np.zeros(TOKENS.shape, dtype=bool)
     chosen[:, 2] = True
     found = calibrate(model, [TOKENS], targets=[chosen])
@@ -59,7 +59,36 @@ def test_targets_choose_what_the_head_sees(model: Albert) -> None:
     np.testing.assert_allclose(found["logits"].high, dense.max(axis=(0, 1)), rtol=1e-5)
 
 
-def test_refusals(model: Albert) -> None:
+def test_layers_of_their_own_have_statistics_of_their_own() -> None:
+    model, spans = random_model(BERT), [3, 0]
+    found = calibrate(model, [TOKENS], spans=spans)
+    assert found.spans == ((3, 0),) * 3
+    run = model.forward(TOKENS, spans=spans, record=range(3))
+    for index in range(3):
+        own, layer = found.of_pass(index), run.layers[index]
+        for name, tensor in (
+            ("hidden", run.hidden[index]),
+            ("output", run.hidden[index + 1]),
+            ("query", layer.query),
+            ("ffn_intermediate", layer.ffn_intermediate),
+            ("head_input", run.hidden[index + 1]),
+            ("pooler_input", run.hidden[index + 1][:, :1]),
+        ):
+            rows = tensor.reshape(-1, tensor.shape[-1])
+            np.testing.assert_array_equal(own[name].high, rows.max(axis=0), err_msg=name)
+        rows = run.hidden[index + 1][:, 0]
+        np.testing.assert_allclose(own["pooler_input"].mean, rows.mean(axis=0), atol=1e-6)
+        assert own["head_normalised"] is found["head_normalised"]
+
+
+def test_a_shared_layer_has_one() -> None:
+    found = calibrate(random_model(), [TOKENS])
+    for index in range(3):
+        own = found.of_pass(index)
+        assert own["output"] is own["hidden"] is found["hidden"]
+
+
+def test_refusals(model: Model) -> None:
     with pytest.raises(ValueError, match=r"^calibration needs at least one sequence$"):
         calibrate(model, [])
     with pytest.raises(ValueError, match=r"^a sequence must have at most 21 tokens, not 22$"):

@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from alembert_compiler.calibrate import Calibration
-from alembert_compiler.compile import compile_albert
+from alembert_compiler.compile import compile_model
 from alembert_compiler.errors import CompileError
 from alembert_compiler.machine_answers import calibrate_masked, machine_answers, masked_runs
 from alembert_compiler.off_ramps import masked_logits
 from alembert_compiler.workloads import ReactionModel, load_albert
-from compiler.compiled_albert import MACHINES
+from compiler.compiled_models import MACHINES
 
 EVERY = 7
 """Few runs of many tokens each: a sample of what the bench measures."""
@@ -34,7 +34,7 @@ def test_answers_agree_with_float32(
 ) -> None:
     machine = MACHINES[name]
     machine = replace(machine, scratchpad=replace(machine.scratchpad, words=32768))
-    image = compile_albert(model.albert, machine, calibration, max_length=104, max_targets=16)
+    image = compile_model(model.albert, machine, calibration, max_length=104, max_targets=16)
     some = [each for each in model.reactions if len(each) > 60][:3]
     found = machine_answers(image, machine, model, some, every=EVERY)
     reference = masked_logits(model, some, every=EVERY)
@@ -52,7 +52,7 @@ def test_answers_agree_with_float32(
 def test_refusals(model: ReactionModel, calibration: Calibration) -> None:
     machine = MACHINES["edge16"]
     with pytest.raises(CompileError) as caught:
-        compile_albert(model.albert, machine, calibration, max_length=104, max_targets=16)
+        compile_model(model.albert, machine, calibration, max_length=104, max_targets=16)
     assert str(caught.value) == (
         "the model needs 11330 words of scratchpad for 104 tokens and 16 targets; "
         "the machine has 8192"

@@ -8,14 +8,14 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from alembert.config.isa import Instruction, MemoryBase, Opcode, Unit
-from alembert_compiler.albert_config import AlbertConfig
 from alembert_compiler.classifier import Classifier
-from alembert_compiler.compile import compile_albert
+from alembert_compiler.compile import compile_model
 from alembert_compiler.cycles import Prediction, predict, shape_program
 from alembert_compiler.cycles.banks import Waits
 from alembert_compiler.cycles.kernel import Event, Kernel, Process
+from alembert_compiler.model_config import ModelConfig
 from alembert_golden.machine_fault import InstructionError
-from compiler.compiled_albert import CONFIG, MACHINES, calibration_of, random_albert
+from compiler.compiled_models import CONFIG, MACHINES, calibration_of, random_model
 
 EDGE16 = MACHINES["edge16"]
 HALT = Instruction(Opcode.HALT)
@@ -118,11 +118,11 @@ def test_slower_memory_takes_longer() -> None:
 
 def test_the_program_of_a_shape_is_the_compilers() -> None:
     """But for numbers: the same instructions, dimensions and strides."""
-    config = AlbertConfig(**{**vars(CONFIG), "embedding_size": 16})
-    model = random_albert(config)
+    config = ModelConfig(**{**vars(CONFIG), "embedding_size": 16})
+    model = random_model(config)
     head = Classifier(((np.ones((32, 2)) * [1, -1], np.zeros(2)),))
     machine = MACHINES["tiny"]
-    image = compile_albert(model, machine, calibration_of(model), max_length=9, head=head)
+    image = compile_model(model, machine, calibration_of(model), max_length=9, head=head)
     shaped = shape_program(
         hidden=32, heads=2, ffn=52, layers=3, length=9, machine=machine, embedding=16
     )

@@ -8,22 +8,40 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from alembert.config.isa import LENGTH, TARGETS, Instruction, Opcode, ResultKind
+from alembert_compiler.classifier import Classifier
 from alembert_compiler.compile import compile_quantised
 from alembert_compiler.errors import CompileError
+from alembert_compiler.image import Image
 from alembert_compiler.program import ProgramBuilder
-from alembert_compiler.quantise_albert import quantise_albert
-from alembert_compiler.quantised_albert import QuantisedAlbert
+from alembert_compiler.quantise_model import quantise_model
+from alembert_compiler.quantised_model import QuantisedModel
+from alembert_compiler.tensor_names import PARTS
 from alembert_golden.decoder import check, tensors
 from alembert_golden.weights_layout import linear_words
-from compiler.compiled_albert import CONFIG, MACHINES, calibration_of, random_albert
+from compiler.compiled_models import BERT, CONFIG, MACHINES, calibration_of, random_model
 
 LONGEST, MOST = 20, 6
 
 
-@pytest.fixture(scope="module", params=MACHINES)
-def model(request: pytest.FixtureRequest) -> QuantisedAlbert:
-    albert = random_albert()
-    return quantise_albert(albert, calibration_of(albert), MACHINES[request.param])
+CASES = {
+    **{name: (CONFIG, name, True) for name in MACHINES},
+    "bert": (BERT, "tiny", True),
+    "bert_pooled": (BERT, "ternary", False),
+}
+"""Shape, machine, and whether off-ramps are masked-language heads."""
+
+
+@pytest.fixture(scope="module", params=CASES)
+def model(request: pytest.FixtureRequest) -> QuantisedModel:
+    config, machine, is_masked = CASES[request.param]
+    made = random_model(config, PARTS)
+    classifier = None if is_masked else Classifier.of(made)
+    return quantise_model(made, calibration_of(made), MACHINES[machine], classifier=classifier)
+
+
+def compiled(model: QuantisedModel) -> Image:
+    most = MOST if model.is_masked else 1
+    return compile_quantised(model, max_length=LONGEST, max_targets=most)
 
 
 def resolved(instruction: Instruction) -> Instruction:
@@ -35,9 +53,9 @@ def resolved(instruction: Instruction) -> Instruction:
     return Instruction(instruction.opcode, values)
 
 
-def test_every_instruction_is_legal_and_aligned(model: QuantisedAlbert) -> None:
+def test_every_instruction_is_legal_and_aligned(model: QuantisedModel) -> None:
     machine = model.machine
-    image = compile_quantised(model, max_length=LONGEST, max_targets=MOST)
+    image = compiled(model)
     for instruction in map(resolved, image.program_code):
         check(instruction, machine)
         places = tensors(instruction, machine)
@@ -57,15 +75,14 @@ def test_every_instruction_is_legal_and_aligned(model: QuantisedAlbert) -> None:
 
 
 @pytest.mark.parametrize("is_tight", [False, True])
-def test_nothing_is_overwritten_before_its_last_use(model: QuantisedAlbert, is_tight: bool) -> None:
-    """Words that an instruction reads were last written for the tensor it means: two passes."""
-    image = compile_quantised(model, max_length=LONGEST, max_targets=MOST)
+def test_nothing_is_overwritten_before_its_last_use(model: QuantisedModel, is_tight: bool) -> None:
+    """Words that an instruction reads were last written for the tensor it means: two passes of a
+    loop, or all that follow each other."""
+    image = compiled(model)
     if is_tight:
         least = _least_words(model)
         small = replace(model.machine, scratchpad=replace(model.machine.scratchpad, words=least))
-        tight = compile_quantised(
-            replace(model, machine=small), max_length=LONGEST, max_targets=MOST
-        )
+        tight = compiled(replace(model, machine=small))
         assert tight.scratchpad_words < image.scratchpad_words
         image = tight
     owner = np.full(model.machine.scratchpad.words, "", dtype=object)
@@ -73,8 +90,10 @@ def test_nothing_is_overwritten_before_its_last_use(model: QuantisedAlbert, is_t
     code, notes = image.program_code, image.notes
     start = next(each["target"] for each in code if each.opcode is Opcode.LOOP)
     body = list(range(len(code)))
-    for number in body + body[start:]:
+    own_pass = 1
+    for number in body + body[start:] if model.is_loop else body:
         instruction = resolved(code[number])
+        own_pass += instruction.opcode is Opcode.LOOP
         places = tensors(instruction, model.machine)
         for name in ("a", "b", "p"):
             if rows := places.get(name):
@@ -93,24 +112,27 @@ def test_nothing_is_overwritten_before_its_last_use(model: QuantisedAlbert, is_t
                 <= rows.address
                 < address + image.scratchpad[name][1] * image.scratchpad[name][2]
                 and image.scratchpad[name][2] == rows.stride
-                and _makes(notes[number], name)
+                and _makes(notes[number], name, "" if model.is_loop else f" of pass {own_pass}")
             ]
             assert len(candidates) == 1, (notes[number], candidates)
             owner[rows.address + step] = candidates[0]
 
 
-def _least_words(model: QuantisedAlbert) -> int:
+def _least_words(model: QuantisedModel) -> int:
     """The smallest scratchpad that takes the model, from the refusal of one that does not."""
     banks = model.machine.scratchpad.banks
     small = replace(model.machine, scratchpad=replace(model.machine.scratchpad, words=2 * banks))
     with pytest.raises(CompileError, match="words of scratchpad") as caught:
-        compile_quantised(replace(model, machine=small), max_length=LONGEST, max_targets=MOST)
+        compiled(replace(model, machine=small))
     needed = int(str(caught.value).split()[3])
     return -(-needed // banks) * banks
 
 
-def _makes(note: str, tensor: str) -> bool:
-    """Whether an instruction with this note writes the tensor of this name."""
+def _makes(note: str, tensor: str, suffix: str) -> bool:
+    """Whether an instruction with this note, of the pass with this suffix, writes the tensor."""
+    if " of pass " in tensor and not tensor.endswith(suffix):
+        return False
+    tensor = tensor.removesuffix(suffix)
     table = {
         "word embeddings": "words",
         "position embeddings": "positions",
@@ -125,6 +147,8 @@ def _makes(note: str, tensor: str) -> bool:
         "the head's GELU": "head_dense",
         "the head's normalisation": "head_normalised",
         "early-exit test": "records",
+        "the pooler's dense layer": "pooler_sum",
+        "the pooler's tanh": "pooled",
     }
     if note.startswith("parameters of "):
         return tensor == note.removeprefix("parameters of ")
@@ -141,10 +165,10 @@ def _makes(note: str, tensor: str) -> bool:
     return tensor == table.get(note, note)
 
 
-def test_order_lets_units_work_side_by_side(model: QuantisedAlbert) -> None:
+def test_order_lets_units_work_side_by_side(model: QuantisedModel) -> None:
     """No instruction needs the one right before it, where two units take turns."""
-    image = compile_quantised(model, max_length=LONGEST, max_targets=MOST)
-    notes = list(image.notes)
+    image = compiled(model)
+    notes = list(image.notes[: image.notes.index("next pass")])
     kinds = {"scores": "S", "probabilities": "P", "context": "C"}
     order = [
         kinds[note.split(" ")[0]] + note[-1]

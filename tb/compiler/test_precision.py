@@ -10,7 +10,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 from alembert.config import AdaptivFloatFormat, IntegerFormat
-from alembert_compiler.albert import Albert
+from alembert_compiler.model import Model
 from alembert_compiler.precision import (
     Codes,
     FixedPoint,
@@ -32,18 +32,18 @@ NAMES = {
 
 
 @pytest.fixture(scope="module")
-def model() -> Albert:
-    return Albert(TINY, tiny_tensors())
+def model() -> Model:
+    return Model(TINY, tiny_tensors())
 
 
 @pytest.fixture(scope="module")
-def ranges(model: Albert) -> Ranges:
+def ranges(model: Model) -> Ranges:
     seen = Ranges()
     model.logits(model.forward(IDS, tap=seen).hidden[-1], tap=seen)
     return seen
 
 
-def test_ranges_see_every_tensor_and_change_nothing(model: Albert, ranges: Ranges) -> None:
+def test_ranges_see_every_tensor_and_change_nothing(model: Model, ranges: Ranges) -> None:
     assert ranges.largest.keys() == NAMES
     states = model.forward(IDS).hidden
     np.testing.assert_array_equal(model.forward(IDS, tap=Ranges()).hidden[-1], states[-1])
@@ -51,7 +51,7 @@ def test_ranges_see_every_tensor_and_change_nothing(model: Albert, ranges: Range
     np.testing.assert_array_equal(ranges.largest["hidden"], largest)
 
 
-def test_ranges_of_tensors_as_wide_as_the_sequence(model: Albert) -> None:
+def test_ranges_of_tensors_as_wide_as_the_sequence(model: Model) -> None:
     seen = Ranges()
     for ids in (IDS, IDS[:2]):
         model.forward(ids, tap=seen)
@@ -59,7 +59,7 @@ def test_ranges_of_tensors_as_wide_as_the_sequence(model: Albert) -> None:
     assert seen.largest["query"].shape == (TINY.hidden_size,)
 
 
-def test_a_tap_replaces_what_flows_on(model: Albert) -> None:
+def test_a_tap_replaces_what_flows_on(model: Model) -> None:
     """Without attention and feed-forward, a pass is two normalisations of its input."""
     silenced = {"attention_output", "ffn_output"}
     states = model.forward(
@@ -102,16 +102,16 @@ def test_channels_are_lifted_by_powers_of_two() -> None:
     assert only_so_far[0, 1] != x[0, 1]
 
 
-def test_weights_by_matrix_and_by_channel(model: Albert) -> None:
-    name = "attention.query"
-    exact = model.layer_weight(name)
+def test_weights_by_matrix_and_by_channel(model: Model) -> None:
+    exact = model.layers[0].query
     for per_channel in (False, True):
         rounded = quantise_weights(model, AF8, per_channel=per_channel)
-        for row, want in zip(rounded.layer_weight(name), exact):
-            bias = adaptivfloat.bias_of_tensor(want if per_channel else exact, AF8)
+        query = rounded.layers[0].query
+        for row, want in zip(query.weight, exact.weight):
+            bias = adaptivfloat.bias_of_tensor(want if per_channel else exact.weight, AF8)
             codes = adaptivfloat.encode(want, bias, AF8)
             np.testing.assert_array_equal(row, adaptivfloat.decode(codes, bias, AF8))
-        np.testing.assert_array_equal(rounded.layer_bias(name), model.layer_bias(name))
+        np.testing.assert_array_equal(query.bias, exact.bias)
 
 
 def test_a_rule_for_a_tensor_never_seen_is_refused(ranges: Ranges) -> None:
@@ -119,7 +119,7 @@ def test_a_rule_for_a_tensor_never_seen_is_refused(ranges: Ranges) -> None:
         rounding_tap({"pooled": FixedPoint()}, ranges)
 
 
-def test_rounding_every_tensor_moves_the_result_a_little(model: Albert, ranges: Ranges) -> None:
+def test_rounding_every_tensor_moves_the_result_a_little(model: Model, ranges: Ranges) -> None:
     exact = model.forward(IDS).hidden[-1]
     rules = dict.fromkeys(NAMES, FixedPoint(width=16))
     close = model.forward(IDS, tap=rounding_tap(rules, ranges)).hidden[-1]

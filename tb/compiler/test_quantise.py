@@ -16,7 +16,7 @@ from alembert_compiler.weight_rounding import round_weights
 from alembert_golden import adaptivfloat, integer
 from alembert_golden.matrix_unit import matmul
 from alembert_golden.vmac import integers
-from compiler.compiled_albert import MACHINES
+from compiler.compiled_models import MACHINES
 
 AF8, INT8 = AdaptivFloatFormat(), IntegerFormat()
 FORMATS: list[Format] = [AF8, INT8]

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from alembert_compiler.albert_config import AlbertConfig, tensor_shapes
+from alembert_compiler.model_config import ModelConfig
+from alembert_compiler.tensor_names import tensor_shapes
 from numpy.typing import NDArray
 
 __all__ = ["TINY", "tiny_tensors"]
 
-TINY = AlbertConfig(
+TINY = ModelConfig(
+    model_type="albert",
     vocab_size=11,
     embedding_size=4,
     hidden_size=6,

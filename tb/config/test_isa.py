@@ -62,7 +62,7 @@ def test_extremes_of_an_operand_survive(name):
         (0xFF, "opcode must be that of an instruction, not 0xff"),
         (0x01 | 1 << 8, "halt has no operand at bit 8"),
         (0x40 | 3 << 200, "entropy has no operand at bit 200"),
-        (0x20 | 3 << 152, "linear: kind must be between 0 and 2, not 3"),
+        (0x33 | 1 << 159, "tanh has no operand at bit 159"),
     ],
 )
 def test_what_is_no_instruction_is_refused(word, message):

@@ -81,6 +81,24 @@ def test_tables_follow_the_results(bench: dict, root: Path, capsys: pytest.Captu
     assert run([*arguments, "--check"]) == 1
 
 
+def test_machines_are_broken_down_by_unit(bench: dict, root: Path) -> None:
+    """A machine that was not measured has no column, a unit that it has not, no number."""
+    areas = {"tiny.alembert": 30, "tiny.alembert.matrix": 20, "tiny.alembert.the_rest": 10}
+    areas |= {"edge16.alembert": 1500, "edge16.alembert.matrix": 1500, "edge16_int8.gelu": 7}
+    figures = [_figure(f"area.{name}.lut", value, "LUT") for name, value in areas.items()]
+    _write_results(root, figures)
+    assert bench["tables"].main(["--root", str(root)]) == 0
+    lines = (root / "docs" / "results.md").read_text(encoding="utf-8").splitlines()
+    first = lines.index("## Area of the machines by unit, in LUT4 equivalents")
+    assert lines[first + 2 : first + 7] == [
+        "| unit | `tiny` | `edge16` |",
+        "| --- | ---: | ---: |",
+        "| matrix | 20 | 1,500 |",
+        "| the rest | 10 | – |",
+        "| **all** | 30 | 1,500 |",
+    ]
+
+
 def test_without_results_nothing_is_claimed(bench: dict, root: Path) -> None:
     assert bench["tables"].main(["--root", str(root)]) == 0
     sentence = "Nothing has been measured yet: `make bench` writes `bench/results.json`."
@@ -150,6 +168,23 @@ def test_one_kind_is_measured_again_and_the_others_stay(
     assert capsys.readouterr().err.endswith("kind must be one of area, entropy, not areas\n")
 
 
+def test_kinds_of_figures(bench: dict) -> None:
+    """Large machines and special functions are measured apart from what begins like them."""
+    kinds = {
+        "area.vmac16.int8.lut_per_mac": "area",
+        "area.tiny.alembert.dma.lut": "area",
+        "area.edge16_int8.vmac_array.lut": "area",
+        "area.edge16_int8.alembert.lut": "area_machines",
+        "area.edge16.alembert.the_rest.transistors": "area_machines",
+        "softmax.max_error": "sfu",
+        "gelu.max_error": "sfu",
+        "simulation.machine_cocotb.cycles_per_second": "simulation",
+    }
+    measure = bench["measure"]
+    assert {name: measure._kind(name) for name in kinds} == kinds
+    assert set(kinds.values()) <= {kind for kind, _ in measure._MEASUREMENTS}
+
+
 def test_figures_in_pages(bench: dict, root: Path, caplog: pytest.LogCaptureFixture) -> None:
     _write_results(root, RESULTS)
     figures = bench["figures"].load_figures(root / "bench" / "results.json")
@@ -171,12 +206,13 @@ def test_every_figure_in_the_pages_has_a_name_of_the_tracked_kind(bench: dict) -
     kinds = (
         r"array\.utilisation\.(adaptivfloat8_3|int8|ternary)\.64x\d+x\d+",
         r"area\.vmac16\.(adaptivfloat8_3|int8|int8_int4|ternary)\.(lut|transistors)_per_mac",
-        r"area\.(tiny|edge16|edge16_int8|edge16_ternary)\.\w+\.(lut|transistors)",
-        r"entropy\.max_error",
-        r"simulation\.(edge16|machine)\.cycles_per_second",
+        r"area\.(tiny|edge16|edge16_int8|edge16_ternary)\.\w+(\.\w+)?\.(lut|transistors)",
+        r"(entropy|softmax|layernorm|gelu)\.max_error",
+        r"simulation\.(edge16|machine|machine_cocotb)\.cycles_per_second",
         r"layer\.(utilisation|cycles)\.edge16",
         r"cycle_model\.(max_error|albert_base_layer_128)",
-        r"rxnmapper\.(top1_agreement|exit_0\.6\.(top1|mean_layer))\.(adaptivfloat8_3|int8)",
+        r"rxnmapper\.(top1_agreement|agreement_mean|held_out\.agreement_(last|mean))\.(adaptivfloat8_3|int8)",
+        r"rxnmapper\.(top1|exit_0\.6\.(top1|mean_layer))\.(float32|adaptivfloat8_3|int8)",
     )
     found = [
         name

@@ -27,6 +27,7 @@ NAMES = [
     "residual_add",
     "layer_norm",
     "gelu",
+    "tanh",
     "early_exit",
 ]
 FILES = [f"{name}.{suffix}" for name in NAMES for suffix in ("v", "json")]

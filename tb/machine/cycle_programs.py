@@ -18,6 +18,7 @@ from support.simulate import simulate
 __all__ = ["Job", "Shapes", "count_cycles"]
 
 CODES, WIDE, COLUMNS = ResultKind.CODES, ResultKind.WIDE, ResultKind.COLUMNS
+TOKEN = ResultKind.TOKEN
 O_ADDRESS, A_ADDRESS, B_ADDRESS, P_ADDRESS = 0, 2048, 3072, 3584
 """Operands of a product do not meet in banks: what they would wait is not known exactly."""
 OFFSET = 1000
@@ -103,11 +104,13 @@ class Shapes:
         )
 
     def special(self, opcode: Opcode, kind: ResultKind, rows: int, columns: int, **own: int) -> Job:
-        """SOFTMAX, GELU or LAYERNORM."""
-        stride = self._wides(columns)
+        """A special function."""
+        stride = max(self._wides(columns), self._codes(columns) + (kind is TOKEN))
         if opcode is Opcode.LAYERNORM:
             own = {"b_address": B_ADDRESS, "b_stride": self._codes(columns), **own}
-        if opcode is not Opcode.SOFTMAX:
+        if opcode is Opcode.RESCALE:
+            own = {"b_address": B_ADDRESS, "b_stride": 1, "multiplier": 1, **own}
+        if opcode not in (Opcode.SOFTMAX, Opcode.TANH):
             own = {"p_address": P_ADDRESS, **own}
         return self.job(
             opcode,
@@ -148,17 +151,30 @@ class Shapes:
         moved = [(1, 1), (3, 5), (20, 8), (1, 200)]
         jobs = [Job("HALT", [Instruction(Opcode.HALT)])]
         for opcode in (Opcode.MATMUL, Opcode.LINEAR):
-            jobs += [self.product(opcode, k, *s) for s in products for k in ResultKind]
+            jobs += [self.product(opcode, k, *s) for s in products for k in (CODES, WIDE, COLUMNS)]
         for shape in rows:
             jobs += [self.special(Opcode.SOFTMAX, kind, *shape) for kind in (CODES, WIDE)]
             jobs += [self.special(Opcode.GELU, CODES, *shape, has_lifts=k) for k in (0, 1)]
             jobs.append(self.special(Opcode.GELU, WIDE, *shape))
+            jobs.append(self.special(Opcode.TANH, CODES, *shape))
             for kind, has_a, has_b in ((CODES, 1, 1), (CODES, 1, 0), (WIDE, 0, 1)):
                 own = {"has_a": has_a, "has_b": has_b}
                 jobs.append(self.special(Opcode.LAYERNORM, kind, *shape, **own))
         jobs += [self.entropy(*shape) for shape in ((1, 2), (3, 2), (5, 9), (2, 40))]
         for opcode in (Opcode.LOAD, Opcode.STORE, Opcode.GATHER):
             jobs += [self.moved(opcode, *s, latency) for s in moved for latency in (3, 40)]
+        return jobs
+
+    def tokens(self) -> list[Job]:
+        """RESCALE, and results of kind TOKEN, where codes are INT8."""
+        jobs = []
+        for shape in ((1, 1), (5, 9), (20, 64)):
+            for b, bias in ((0, 0), (1, 0), (0, 1), (1, 1)):
+                own = {"has_b": b, "has_bias": bias}
+                jobs.append(self.special(Opcode.RESCALE, WIDE, *shape, **own))
+            for opcode in (Opcode.RESCALE, Opcode.GELU, Opcode.TANH, Opcode.SOFTMAX):
+                jobs.append(self.special(opcode, TOKEN, *shape))
+            jobs.append(self.special(Opcode.LAYERNORM, TOKEN, *shape, has_a=1))
         return jobs
 
 

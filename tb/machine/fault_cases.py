@@ -176,6 +176,9 @@ def refused_instructions(world: World) -> Iterator[Case]:
         ("softmax rows=LENGTH columns=8 a_stride=4 o_stride=4", operand, {"length": 0}),
         ("softmax rows=2 columns=TARGETS a_stride=4 o_stride=4", operand, {"targets": 0}),
         (f"{softmax} kind=COLUMNS", operand, {}),
+        # codes are not INT8
+        (f"{softmax} kind=TOKEN", operand, {}),
+        ("rescale rows=1 columns=2 a_stride=1 o_stride=1", operand, {}),
         ("softmax rows=2 columns=8 a_stride=4 o_stride=1", operand, {}),
         (f"{softmax} a_address={last - 7}", address, {}),
         (f"{softmax} o_address={last - 7}", address, {}),

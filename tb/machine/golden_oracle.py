@@ -48,15 +48,20 @@ def read_wides(words: np.ndarray, address: int, count: int) -> list[int]:
 def write_results(
     words: np.ndarray, results: Sequence[Sequence[int]], kind: int, address: int, stride: int
 ) -> None:
-    """Rows of results, as 8 or 16 bits each, the rest of a row's last word 0."""
+    """Rows of results, as 8 or 16 bits each, the rest of a row's last word 0.
+
+    Of kind TOKEN the last result of a row is its largest magnitude, in a word of its own.
+    """
     width = words.shape[1]
     if kind == ResultKind.COLUMNS:
         results = list(zip(*results))
     for r, row in enumerate(results):
         data = []
-        for value in row:
+        for value in row[:-1] if kind == ResultKind.TOKEN else row:
             data += [value & 255, value >> 8 & 255] if kind == ResultKind.WIDE else [value & 255]
         data += [0] * (-len(data) % width)
+        if kind == ResultKind.TOKEN:
+            data += [row[-1] & 255, row[-1] >> 8, *[0] * (width - 2)]
         for k, byte in enumerate(data):
             words[address + r * stride + k // width, k % width] = byte
 

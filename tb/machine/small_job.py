@@ -1,4 +1,4 @@
-"""A program of every instruction on a few words of data, and its golden results."""
+"""A program of every instruction but RESCALE on a few words of data, and its golden results."""
 
 from __future__ import annotations
 
@@ -48,6 +48,9 @@ pass:
     loop target=pass count={passes}
 end:
     store rows=LENGTH columns=2 a_address=0x280 a_stride=8 memory_base=OUTPUT memory_offset=32
+    tanh rows=LENGTH columns={columns} a_address=0x180 a_stride=8 o_address=0x380 o_stride=4 \
+        exponent=-5
+    store rows=LENGTH columns=3 a_address=0x380 a_stride=4 memory_base=OUTPUT memory_offset=38
     halt
 """
 

@@ -97,6 +97,15 @@ def test_single_instructions_are_exact(tmp_path: Path) -> None:
 
 
 @pytest.mark.regress
+def test_rows_with_a_scale_of_their_own(tmp_path: Path) -> None:
+    machine = MACHINES["ternary"]
+    jobs = Shapes(machine).tokens()
+    found = count_cycles(machine, jobs, tmp_path, simulator="verilator", top="cycles_ternary")
+    for job, counted in zip(jobs, found):
+        compare(job.name, job.predict(machine), counted)
+
+
+@pytest.mark.regress
 def test_programs(tmp_path: Path) -> None:
     """Within two per cent: waits for banks are all that is not known exactly."""
     jobs = [*models(), control()]

@@ -13,7 +13,7 @@ from alembert_golden.machine_fault import InstructionError
 from machine.golden_machines import MACHINES, machine, resolved
 from support.formats import PAIRS
 
-CONFIG = MACHINES["adaptivfloat"]
+CONFIG, INT8 = MACHINES["adaptivfloat"], MACHINES["int8"]
 LEGAL: dict[Opcode, dict[str, int]] = {
     Opcode.LOAD: {"columns": 4, "o_stride": 4},
     Opcode.GATHER: {"columns": 4, "o_stride": 4},
@@ -30,11 +30,20 @@ LEGAL: dict[Opcode, dict[str, int]] = {
         "has_b": 1,
         "b_stride": 3,
     },
+    Opcode.TANH: {"columns": 9, "o_stride": 3, "a_stride": 5},
+    Opcode.RESCALE: {
+        "columns": 9,
+        "o_stride": 3,
+        "a_stride": 5,
+        "has_b": 1,
+        "b_stride": 1,
+        "has_bias": 1,
+    },
     Opcode.ENTROPY: {"columns": 9, "o_stride": 2, "a_stride": 5},
 }
 
 
-def refusal(opcode: Opcode, changes: dict[str, int], config: MachineConfig = CONFIG) -> str:
+def refusal_of(opcode: Opcode, changes: dict[str, int], config: MachineConfig = CONFIG) -> str:
     operands = LEGAL[opcode] | {"rows": 6} | changes
     try:
         resolved(Instruction(opcode, operands), config, length=0, targets=40)
@@ -46,6 +55,11 @@ def refusal(opcode: Opcode, changes: dict[str, int], config: MachineConfig = CON
 @pytest.mark.parametrize("opcode", LEGAL)
 def test_dimensions_and_strides(opcode: Opcode) -> None:
     mnemonic = opcode.name.lower()
+    config = INT8 if opcode is Opcode.RESCALE else CONFIG
+
+    def refusal(opcode: Opcode, changes: dict[str, int]) -> str:
+        return refusal_of(opcode, changes, config)
+
     assert not refusal(opcode, {})
     for name in ("rows", "columns", "depth"):
         if name != "depth" or "depth" in LEGAL[opcode]:
@@ -142,17 +156,17 @@ def test_dimensions_and_strides(opcode: Opcode) -> None:
     ],
 )
 def test_what_is_illegal(opcode: Opcode, changes: dict[str, int], message: str) -> None:
-    assert refusal(opcode, changes) == message
+    assert refusal_of(opcode, changes) == message
 
 
 def test_parameters_are_reserved_by_columns() -> None:
     """An even number of words for a normalisation, though nine columns need but six of them."""
     config = MACHINES["adaptivfloat8_4"]
-    assert not refusal(Opcode.LAYERNORM, {"p_address": 502}, config)
-    assert refusal(Opcode.LAYERNORM, {"p_address": 503}, config) == (
+    assert not refusal_of(Opcode.LAYERNORM, {"p_address": 502}, config)
+    assert refusal_of(Opcode.LAYERNORM, {"p_address": 503}, config) == (
         "ADDRESS: layernorm: p must end within the scratchpad's 512 words, not at 513"
     )
-    assert not refusal(Opcode.GELU, {"p_address": 503}, config)
+    assert not refusal_of(Opcode.GELU, {"p_address": 503}, config)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +205,61 @@ def test_what_a_unit_refuses(name: str, opcode: Opcode, changes, message: str) -
         ):
             resolved(Instruction(Opcode.LINEAR, operands), config)
         return
-    assert refusal(opcode, changes, MACHINES[name]) == message
+    assert refusal_of(opcode, changes, MACHINES[name]) == message
+
+
+_INT8_KINDS = "kind must be CODES, WIDE or TOKEN, not"
+_MATRIX_KINDS = "kind must be CODES, WIDE or COLUMNS, not"
+
+
+@pytest.mark.parametrize(
+    ("name", "opcode", "changes", "message"),
+    [
+        ("int8", Opcode.GELU, {"kind": 3, "o_stride": 4}, ""),
+        ("ternary", Opcode.SOFTMAX, {"kind": 3, "o_stride": 4}, ""),
+        ("int8", Opcode.TANH, {"kind": 2}, f"OPERAND: tanh: {_INT8_KINDS} COLUMNS"),
+        ("int8", Opcode.LINEAR, {"kind": 3}, f"OPERAND: linear: {_MATRIX_KINDS} TOKEN"),
+        ("adaptivfloat", Opcode.MATMUL, {"kind": 3}, f"OPERAND: matmul: {_MATRIX_KINDS} TOKEN"),
+        (
+            "adaptivfloat",
+            Opcode.LAYERNORM,
+            {"kind": 3},
+            "OPERAND: layernorm: kind must be CODES or WIDE, not TOKEN",
+        ),
+        (
+            "adaptivfloat8_4",
+            Opcode.RESCALE,
+            {},
+            "OPERAND: rescale: codes must be INT8, not AdaptivFloat<8,4>",
+        ),
+        # a word more than the codes take
+        (
+            "int8",
+            Opcode.RESCALE,
+            {"kind": 3},
+            "OPERAND: rescale: o_stride must be at least the 4 words of a row, not 3",
+        ),
+        ("int8", Opcode.RESCALE, {"kind": 3, "o_stride": 4, "o_address": 488}, ""),
+        (
+            "int8",
+            Opcode.RESCALE,
+            {"kind": 3, "o_stride": 4, "o_address": 489},
+            "ADDRESS: rescale: o must end within the scratchpad's 512 words, not at 513",
+        ),
+        ("int8", Opcode.RESCALE, {"has_b": 0, "b_stride": 0, "b_address": 600}, ""),
+        ("int8", Opcode.RESCALE, {"p_address": 503}, ""),
+        (
+            "int8",
+            Opcode.RESCALE,
+            {"p_address": 504},
+            "ADDRESS: rescale: p must end within the scratchpad's 512 words, not at 513",
+        ),
+        ("int8", Opcode.RESCALE, {"has_bias": 0, "p_address": 600}, ""),
+    ],
+)
+def test_rows_with_a_scale_of_their_own(name: str, opcode: Opcode, changes, message: str) -> None:
+    """Kind TOKEN, and RESCALE: where codes are INT8."""
+    assert refusal_of(opcode, changes, MACHINES[name]) == message
 
 
 @pytest.mark.parametrize(
@@ -200,7 +268,7 @@ def test_what_a_unit_refuses(name: str, opcode: Opcode, changes, message: str) -
         (0x00, "ILLEGAL_OPCODE: opcode must be that of an instruction, not 0x00"),
         (0xFF << 8 | 0x99, "ILLEGAL_OPCODE: opcode must be that of an instruction, not 0x99"),
         (0x01 | 1 << 200, "OPERAND: halt has no operand at bit 200"),
-        (0x30 | 3 << 152, "OPERAND: softmax: kind must be between 0 and 2, not 3"),
+        (0x33 | 1 << 159, "OPERAND: tanh has no operand at bit 159"),
     ],
 )
 def test_bits_that_mean_nothing(word: int, message: str) -> None:

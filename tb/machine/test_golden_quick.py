@@ -21,8 +21,10 @@ from alembert_golden.quick_special import (
     gelu_table,
     quick_layernorm,
     quick_softmax,
+    tanh_table,
 )
 from alembert_golden.softmax import softmax
+from alembert_golden.tanh import tanh
 from machine.golden_layers import any_parameters, any_weights
 from support.formats import PAIRS
 
@@ -116,6 +118,13 @@ def test_gelu_of_every_value() -> None:
     values = np.arange(-(1 << 15), 1 << 15)
     found = gelu_table(config).take(values.astype(np.int16).view(np.uint16))
     np.testing.assert_array_equal(found, gelu(values, config))
+
+
+def test_tanh_of_every_value() -> None:
+    config = SpecialFunctionConfig().tanh
+    values = np.arange(-(1 << 15), 1 << 15)
+    found = tanh_table(config).take(values.astype(np.int16).view(np.uint16))
+    np.testing.assert_array_equal(found, tanh(values, config))
 
 
 @pytest.mark.parametrize("longest_row", [2, 64, 1024])

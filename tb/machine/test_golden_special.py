@@ -18,47 +18,24 @@ from machine.golden_machines import MACHINES, random_scratchpad, resolved
 from machine.golden_oracle import (
     read_codes,
     read_wides,
-    special_code,
     write_results,
 )
+from machine.golden_rows import exponent_of, kind_on, leave, place_all, words_of
 
 NAMES = st.sampled_from(sorted(MACHINES))
+KINDS = st.sampled_from([ResultKind.CODES, ResultKind.WIDE, ResultKind.TOKEN])
 ROWS, COLUMNS = st.integers(1, 7), st.integers(1, 32)
 SEED = st.integers(0, 2**32 - 1)
 
 
-def leave(values, exponents, kind: ResultKind, config) -> list[int]:
-    """A row of values as the instruction writes it."""
-    if kind is ResultKind.WIDE:
-        return [min(int(v), 32767) & 0xFFFF for v in values]
-    return [special_code(int(v), int(e), config) for v, e in zip(values, exponents)]
-
-
-def place_all(rng, shapes: dict[str, tuple[int, int]]) -> dict[str, int]:
-    """Addresses and strides of tensors (rows, words) that do not touch."""
-    found, place = {}, int(rng.integers(0, 4))
-    for name in rng.permutation(list(shapes)):
-        rows, words = shapes[name]
-        found[f"{name}_address"] = place
-        if name != "p":
-            found[f"{name}_stride"] = words + int(rng.integers(0, 3))
-            place += rows * found[f"{name}_stride"]
-        else:
-            place += words
-    return found
-
-
-def exponent_of(rng) -> int:
-    """Mostly such that codes are neither 0 nor saturated."""
-    return int(rng.integers(-14, 0) if rng.random() < 0.8 else rng.integers(-512, 512))
-
-
 @settings(max_examples=80)
-@given(NAMES, ROWS, COLUMNS, st.sampled_from([0, 0, 1, 3, 40]), st.booleans(), SEED)
-def test_softmax(name: str, rows: int, columns: int, span: int, wide: bool, seed: int) -> None:
+@given(NAMES, ROWS, COLUMNS, st.sampled_from([0, 0, 1, 3, 40]), KINDS, SEED)
+def test_softmax(
+    name: str, rows: int, columns: int, span: int, kind: ResultKind, seed: int
+) -> None:
     config, rng = MACHINES[name], np.random.default_rng(seed)
-    kind, exponent = ResultKind(wide), exponent_of(rng)
-    words = -(-columns // (config.word_wides if wide else config.word_codes))
+    kind, exponent = kind_on(kind, name), exponent_of(rng)
+    words = words_of(kind, columns, config)
     shapes = {"a": (rows, -(-columns // config.word_wides)), "o": (rows, words)}
     where = place_all(rng, shapes)
     operands = {"rows": rows, "columns": columns, "span": span, "exponent": exponent, "kind": kind}
@@ -80,13 +57,13 @@ def test_softmax(name: str, rows: int, columns: int, span: int, wide: bool, seed
 
 
 @settings(max_examples=80)
-@given(NAMES, ROWS, COLUMNS, st.booleans(), st.booleans(), st.booleans(), SEED)
+@given(NAMES, ROWS, COLUMNS, st.booleans(), st.booleans(), KINDS, SEED)
 def test_gelu(
-    name: str, rows: int, columns: int, has_lifts: bool, same: bool, wide: bool, seed: int
+    name: str, rows: int, columns: int, has_lifts: bool, same: bool, kind: ResultKind, seed: int
 ) -> None:
     config, rng = MACHINES[name], np.random.default_rng(seed)
-    kind, exponent = ResultKind(wide), exponent_of(rng)
-    words = -(-columns // (config.word_wides if wide else config.word_codes))
+    kind, exponent = kind_on(kind, name), exponent_of(rng)
+    words = words_of(kind, columns, config)
     shapes = {"a": (rows, -(-columns // config.word_wides)), "o": (rows, words), "p": (1, columns)}
     where = place_all(rng, shapes)
     operands = {"rows": rows, "columns": columns, "exponent": exponent, "kind": kind}
@@ -112,18 +89,18 @@ def test_gelu(
 
 
 @settings(max_examples=80)
-@given(NAMES, ROWS, COLUMNS, st.booleans(), st.booleans(), st.booleans(), SEED)
+@given(NAMES, ROWS, COLUMNS, st.booleans(), st.booleans(), KINDS, SEED)
 def test_layernorm(
-    name: str, rows: int, columns: int, has_a: bool, has_b: bool, wide: bool, seed: int
+    name: str, rows: int, columns: int, has_a: bool, has_b: bool, kind: ResultKind, seed: int
 ) -> None:
     config, rng = MACHINES[name], np.random.default_rng(seed)
-    kind, exponent = ResultKind(wide), exponent_of(rng)
+    kind, exponent = kind_on(kind, name), exponent_of(rng)
     beats = -(-columns // config.word_wides)
     code_words = -(-columns // config.word_codes)
     shapes = {
         "a": (rows, beats),
         "b": (rows, code_words),
-        "o": (rows, beats if wide else code_words),
+        "o": (rows, words_of(kind, columns, config)),
         "p": (1, 2 * beats),
     }
     where = place_all(rng, shapes)

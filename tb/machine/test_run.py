@@ -12,9 +12,9 @@ from alembert.machine import Alembert
 from alembert_compiler.assembler import to_bytes
 from alembert_compiler.compile import compile_quantised
 from alembert_compiler.image import Image
-from alembert_compiler.quantise_albert import quantise_albert
+from alembert_compiler.quantise_model import quantise_model
 from alembert_golden.machine import Machine
-from compiler.compiled_albert import TOKENS, calibration_of, random_albert
+from compiler.compiled_models import TOKENS, calibration_of, random_model
 from machine.machines import MACHINES
 from machine.stores import KeptProgram, keep_everything
 from support.simulate import simulate
@@ -84,8 +84,8 @@ def _job(
 def test_every_tensor_of_a_model(name: str, tmp_path: Path) -> None:
     folder = tmp_path / name
     folder.mkdir()
-    machine, model = MACHINES[name], random_albert()
-    quantised = quantise_albert(model, calibration_of(model), machine)
+    machine, model = MACHINES[name], random_model()
+    quantised = quantise_model(model, calibration_of(model), machine)
     image = compile_quantised(quantised, max_length=16, max_targets=5, keep_hidden=True)
     programs = []
     for length, targets, *_ in _jobs(name):

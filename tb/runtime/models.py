@@ -11,12 +11,21 @@ from alembert.config.machine import MachineConfig
 from alembert.config.presets import PRESETS
 from alembert_compiler.assembler import to_bytes
 from alembert_compiler.classifier import Classifier
-from alembert_compiler.compile import compile_albert
+from alembert_compiler.compile import compile_model
 from alembert_compiler.image import Image
+from alembert_compiler.tensor_names import PARTS
 from alembert_runtime import MemoryRange
-from compiler.compiled_albert import CONFIG, TOKENS, calibration_of, random_albert
+from compiler.compiled_models import BERT, CONFIG, TOKENS, calibration_of, random_model
 
-__all__ = ["MACHINE", "MEMORY", "TOKENS", "classifier_image", "masked_image", "patched"]
+__all__ = [
+    "MACHINE",
+    "MEMORY",
+    "TOKENS",
+    "classifier_image",
+    "masked_image",
+    "patched",
+    "pooled_image",
+]
 
 MACHINE: MachineConfig = PRESETS["tiny"].machine
 MEMORY = MemoryRange(0x2_1000, 1 << 18)
@@ -26,8 +35,8 @@ MEMORY = MemoryRange(0x2_1000, 1 << 18)
 @cache
 def masked_image() -> Image:
     """Off-ramps that tell which token is hidden; states are kept."""
-    model = random_albert()
-    return compile_albert(
+    model = random_model()
+    return compile_model(
         model, MACHINE, calibration_of(model), max_length=16, max_targets=5, keep_hidden=True
     )
 
@@ -35,14 +44,29 @@ def masked_image() -> Image:
 @cache
 def classifier_image() -> Image:
     """Off-ramps that classify the sentence, one for each pass."""
-    model = random_albert()
+    model = random_model()
     rng = np.random.default_rng(8)
     layers = [
         (rng.normal(size=(CONFIG.hidden_size, 5)), rng.normal(size=5))
         for _ in range(CONFIG.num_hidden_layers)
     ]
-    return compile_albert(
+    return compile_model(
         model, MACHINE, calibration_of(model), max_length=16, head=Classifier(layers)
+    )
+
+
+@cache
+def pooled_image() -> Image:
+    """A layer for each pass, heads that see only some tokens, and a classifier behind a pooler."""
+    model, spans = random_model(BERT, PARTS, classes=5), [[3, 0], [0, 2], [5, 9]]
+    return compile_model(
+        model,
+        MACHINE,
+        calibration_of(model, spans=spans),
+        max_length=16,
+        head="classifier",
+        spans=spans,
+        keep_hidden=True,
     )
 
 

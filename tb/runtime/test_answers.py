@@ -9,10 +9,17 @@ import pytest
 from alembert.config.isa import Unit
 from alembert_compiler.image import Image
 from alembert_runtime import Answer, GoldenDevice, MemoryRange, Session
-from compiler.compiled_albert import CONFIG, run
+from compiler.compiled_models import CONFIG, run
 from numpy.typing import ArrayLike
 from runtime.conftest import MakeDevice
-from runtime.models import MACHINE, MEMORY, TOKENS, classifier_image, masked_image
+from runtime.models import (
+    MACHINE,
+    MEMORY,
+    TOKENS,
+    classifier_image,
+    masked_image,
+    pooled_image,
+)
 
 CASES = [
     (TOKENS[0], [1, 12, 4]),
@@ -84,6 +91,22 @@ def test_classifier(golden: GoldenDevice, simulated: MakeDevice) -> None:
         assert found == expected
         assert [len(of_pass) for of_pass in found.records] == [1] * LAYERS
     assert session.run(CASES[0][0], threshold=5.0).exited
+
+
+def test_layers_of_their_own_spans_and_a_pooler(
+    golden: GoldenDevice, simulated: MakeDevice
+) -> None:
+    """A BERT: hidden states and records of every pass, and exits between its layers."""
+    oracle, session = both(golden, simulated, pooled_image())
+    for tokens, _ in CASES:
+        expected, found = oracle.run(tokens), session.run(tokens)
+        assert found == expected and found.passes == LAYERS
+        np.testing.assert_array_equal(session.output(), oracle.output())
+    entropies = [of_pass[0].entropy for of_pass in found.records]
+    for threshold in entropies:
+        left = session.run(CASES[-1][0], threshold=threshold + 2**-16)
+        assert left == oracle.run(CASES[-1][0], threshold=threshold + 2**-16) and left.exited
+    assert session.run(CASES[0][0], max_passes=2).passes == 2
 
 
 def test_memory_may_take_its_time(golden: GoldenDevice, simulated: MakeDevice) -> None:

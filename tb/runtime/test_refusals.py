@@ -140,7 +140,7 @@ def test_larger_machines_will_do(golden: GoldenDevice) -> None:
             "the machine's version must be that of this package but for the patch, "
             f"{__version__}, not 99.0.0",
         ),
-        (0x008, 7, "the machine's ISA_VERSION must be 1, not 7"),
+        (0x008, 7, "the machine's ISA_VERSION must be 2, not 7"),
         (0x020, 0, "the machine must have a matrix unit, but its MAIN_ARRAY is 0"),
         (0x030, 9, "ACTIVATION_FORMAT.kind must be one of 1, 2, 3, not 9"),
     ],

@@ -1,4 +1,4 @@
-"""cocotb side of test_gelu."""
+"""cocotb side of test_gelu and test_tanh: functions of one value, by chords."""
 
 from __future__ import annotations
 
@@ -7,17 +7,28 @@ import random
 import cocotb
 import numpy as np
 from alembert.config.gelu import GeluConfig, GeluForm
+from alembert.config.tanh import TanhConfig
 from alembert.sfu.gelu import Gelu
+from alembert.sfu.tanh import Tanh
 from alembert_golden.gelu import gelu
+from alembert_golden.tanh import tanh
 from cocotb.triggers import ClockCycles, RisingEdge
 from support.simulate import parameters
 from support.streams import PATTERNS, Monitor, Sink, Source, pack, start
 
 GIVEN = parameters()
 STRIDE = GIVEN.pop("stride")
-CONFIG = GeluConfig(**{**GIVEN, "form": GeluForm(GIVEN["form"])})
+FORM = GIVEN.pop("form", None)
+if FORM is None:
+    CONFIG, LATENCY = TanhConfig(**GIVEN), Tanh.latency
+else:
+    CONFIG, LATENCY = GeluConfig(**GIVEN, form=GeluForm(FORM)), Gelu.latency
 V, WIDTH = CONFIG.lanes, CONFIG.width
 LOW, HIGH = CONFIG.min_value, CONFIG.max_value
+
+
+def golden(values: np.ndarray) -> np.ndarray:
+    return tanh(values, CONFIG) if isinstance(CONFIG, TanhConfig) else gelu(values, CONFIG)
 
 
 def words(values: np.ndarray, lasts: list[bool]) -> list[int]:
@@ -45,14 +56,14 @@ async def begin(dut, watched: tuple[str, ...] = ("i", "o")) -> None:
 async def check(dut, values: np.ndarray, *, idle: str = "never", stall: str = "never") -> None:
     """Send the values and compare all that comes out."""
     lasts = [random.random() < 0.3 for _ in range(len(values) // V)]
-    expected = words(gelu(values, CONFIG), lasts)
+    expected = words(golden(values), lasts)
     cocotb.start_soon(Source(dut, "i", idle=idle).send(words(values, lasts)))
     sink = Sink(dut, "o", stall=stall)
     got = await sink.receive(len(expected), timeout_cycles=20 * len(expected) + 50)
     for beat, (one, other) in enumerate(zip(got, expected)):
         inputs = values[beat * V : (beat + 1) * V]
         assert one == other, f"{inputs.tolist()}: {one:#x}, not {other:#x}"
-    await sink.expect_silence(Gelu.latency + 2)
+    await sink.expect_silence(LATENCY + 2)
 
 
 @cocotb.test(timeout_time=5, timeout_unit="ms")
@@ -83,7 +94,7 @@ async def every_pattern(dut) -> None:
 async def latency_and_throughput(dut) -> None:
     await begin(dut)
     values = random_values(20)
-    expected = words(gelu(values, CONFIG), [True] * 20)
+    expected = words(golden(values), [True] * 20)
     cocotb.start_soon(Source(dut, "i").send(words(values, [True] * 20)))
     dut.o__ready.value = 1
     taken, out = [], []
@@ -95,17 +106,17 @@ async def latency_and_throughput(dut) -> None:
             assert int(dut.o__payload.value) == expected[len(out)]
             out.append(cycle)
     assert taken == list(range(taken[0], taken[0] + 20))
-    assert out == [cycle + Gelu.latency for cycle in taken]
+    assert out == [cycle + LATENCY for cycle in taken]
 
 
 @cocotb.test(timeout_time=5, timeout_unit="ms")
 async def reset_in_the_middle(dut) -> None:
     await begin(dut, watched=("i",))  # the reset drops beats, which no monitor of "o" forgives
-    for beats in range(1, Gelu.latency + 1):
+    for beats in range(1, LATENCY + 1):
         await Source(dut, "i").send(words(random_values(beats), [True] * beats))
         dut.rst.value = 1
         await RisingEdge(dut.clk)
         dut.rst.value = 0
-        await Sink(dut, "o").expect_silence(Gelu.latency + 2)
+        await Sink(dut, "o").expect_silence(LATENCY + 2)
         await ClockCycles(dut.clk, 1)
         await check(dut, random_values(3))

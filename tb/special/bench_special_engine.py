@@ -19,8 +19,16 @@ from support.streams import PATTERNS, Source, start, within
 GIVEN = parameters()
 MACHINE = MACHINES[GIVEN["machine"]]
 L, W, LONGEST = MACHINE.word_wides, MACHINE.word_codes, MACHINE.longest_row
-FUNCTIONS = (Opcode.SOFTMAX, Opcode.GELU, Opcode.LAYERNORM)
-KINDS = (ResultKind.CODES, ResultKind.WIDE)
+FUNCTIONS = [Opcode.SOFTMAX, Opcode.GELU, Opcode.LAYERNORM, Opcode.TANH]
+KINDS = [ResultKind.CODES, ResultKind.WIDE]
+HAS_TOKENS = MACHINE.special.has_tokens
+if HAS_TOKENS:
+    FUNCTIONS.append(Opcode.RESCALE)
+    KINDS.append(ResultKind.TOKEN)
+
+
+def function(number: int) -> Opcode:
+    return FUNCTIONS[number % len(FUNCTIONS)]
 
 
 async def begin(dut, engine: str = "special", *, monitors: bool = True) -> SpecialDriver:
@@ -46,7 +54,7 @@ async def programs(dut) -> None:
     for k, (rows, columns) in enumerate(shapes()[:: 2 if GIVEN["few"] else 1]):
         model.begin_program()
         # of a function two in a row: they overlap, unless they have parameters
-        order = [FUNCTIONS[(k + step // 2) % 3] for step in range(5)]
+        order = [function(k + step // 2) for step in range(5)]
         await driver.run([model.special(each, next(kinds), rows, columns) for each in order])
         await driver.compare()
 
@@ -56,7 +64,7 @@ async def operands(dut) -> None:
     """Spans, lifts, sums without a or b, extreme exponents, results in their operands' place."""
     driver = await begin(dut)
     model = driver.model
-    codes, wide = KINDS
+    codes, wide = KINDS[:2]
     columns = 2 * W + 1
     model.begin_program()
     program = [
@@ -143,11 +151,15 @@ async def faults(dut) -> None:
         ({"columns": LONGEST + 1}, SpecialFault.TOO_LONG),
         ({"columns": 65535}, SpecialFault.TOO_LONG),
         ({"kind": ResultKind.COLUMNS}, SpecialFault.KIND),
-        ({"kind": 3}, SpecialFault.KIND),
     ]
+    if not HAS_TOKENS:
+        bad += [
+            ({"opcode": Opcode.RESCALE}, SpecialFault.OPCODE),
+            ({"kind": ResultKind.TOKEN}, SpecialFault.KIND),
+        ]
     for changes, fault in bad[:: 2 if GIVEN["few"] else 1]:
         model.begin_program()
-        before, opcode = driver.port("written"), FUNCTIONS[int(fault) % 3]
+        before, opcode = driver.port("written"), function(int(fault))
         good = [model.special(opcode, KINDS[0], 2, W + 1) for _ in range(2)]
         words = [instruction_word(each) for each in good]
         second = instruction_word(good[0], rows=0, columns=0, opcode=9)
@@ -181,7 +193,8 @@ async def resets(dut) -> None:
         scratchpad = model.scratchpad.copy()
         model.begin_program()
         lost = [
-            model.special(FUNCTIONS[(k + n // 2) % 3], KINDS[n % 2], 4, W + 3) for n in (0, 1, 2)
+            model.special(function(k + n // 2), KINDS[(k + n) % len(KINDS)], 4, W + 3)
+            for n in (0, 1, 2)
         ]
         model.scratchpad[:] = scratchpad
         task = cocotb.start_soon(source.send(instruction_word(each) for each in lost))
@@ -192,9 +205,7 @@ async def resets(dut) -> None:
         assert driver.port("busy") == 0
         await driver.load()  # what was written till then
         model.begin_program()
-        await driver.run(
-            [model.special(FUNCTIONS[(k + n) % 3], KINDS[n], 3, W + 1) for n in (0, 1)]
-        )
+        await driver.run([model.special(function(k + n), KINDS[-1 - n], 3, W + 1) for n in (0, 1)])
         await driver.compare()
 
 

@@ -30,6 +30,7 @@ async def speed(dut) -> None:
         (Opcode.SOFTMAX, WIDE, 5, 128, {"span": 20}),
         (Opcode.GELU, CODES, 4, 256, {"has_lifts": 0}),
         (Opcode.GELU, WIDE, 4, 512, {}),
+        (Opcode.TANH, CODES, 4, 256, {}),
         (Opcode.LAYERNORM, CODES, 16, 128, {"has_b": 0}),
         (Opcode.LAYERNORM, WIDE, 6, 128, {"has_b": 0}),
     ):
@@ -56,6 +57,7 @@ async def streams(dut) -> None:
     for opcode, count, rows, columns, least, given in (
         (Opcode.SOFTMAX, 4, 8, 64, 0.80, {}),
         (Opcode.GELU, 2, 4, 256, 0.93, {"has_lifts": 0}),
+        (Opcode.TANH, 2, 4, 256, 0.93, {}),
         (Opcode.GELU, 1, 8, 256, 0.75, {"has_lifts": 1}),
         (Opcode.LAYERNORM, 1, 16, 128, 0.55, {"has_b": 1}),
     ):
@@ -88,6 +90,7 @@ async def programs(dut) -> None:
             (Opcode.GELU, CODES, 3, 333),
             (Opcode.LAYERNORM, WIDE, 2, 75),
             (Opcode.GELU, WIDE, 2, 9),
+            (Opcode.TANH, CODES, 3, 43),
         )
     ]
     await driver.run(program)

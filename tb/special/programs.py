@@ -144,13 +144,24 @@ class Model:
                 values["b_multiplier"] = int(rng.integers(1, 1 << 16))
                 values["shift"] = int(rng.integers(8, 20))
                 values["epsilon"] = int(rng.integers(0, 1 << int(rng.integers(1, 33))))
+            case Opcode.RESCALE:
+                has_b, values["has_bias"] = int(rng.random() < 0.7), int(rng.random() < 0.6)
+                place = self._place(rows, 1, self._written)
+                values["b_address"], values["b_stride"], b_range = place
+                place = self._place(1, columns, self._written)
+                values["p_address"] = place[0]
+                operands += [b_range, place[2]]
+                # a scale near 1, with max or without; and any
+                values |= {"has_b": has_b, "multiplier": int(rng.integers(1 << 31, 1 << 32))}
+                values["shift"] = int(rng.integers(28, 36)) + 15 * has_b
+                if rng.random() < 0.2:
+                    values["shift"] = int(rng.integers(0, 64))
         values |= given
-        per_word = machine.word_wides if kind is ResultKind.WIDE else machine.word_codes
         if in_place:
             values |= {"o_address": values["a_address"], "o_stride": values["a_stride"]}
             o_range = a_range
         else:
-            words = -(-columns // per_word)
+            words = wides if kind is ResultKind.WIDE else codes + (kind is ResultKind.TOKEN)
             place = self._place(rows, words, operands, low=2 * small)
             values["o_address"], values["o_stride"], o_range = place
         self._written.append(o_range)

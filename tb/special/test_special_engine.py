@@ -10,6 +10,8 @@ from special.machines import MACHINES, machine
 from special.probe import SpecialProbe
 from support.simulate import simulate
 
+TOKENS = ",special.bench_tokens"
+
 
 @pytest.mark.parametrize(
     ("name", "simulator"),
@@ -24,7 +26,7 @@ def test_rtl_equals_golden(name: str, simulator: str) -> None:
     simulate(
         SpecialProbe(MACHINES[name]),
         simulator=simulator,
-        module="special.bench_special_engine",
+        module="special.bench_special_engine" + TOKENS * MACHINES[name].special.has_tokens,
         top="special_probe",
         machine=name,
         few=simulator == "icarus",

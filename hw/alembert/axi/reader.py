@@ -112,7 +112,7 @@ class BurstReader(wiring.Component):
             begin.eq(
                 burst.valid
                 & (~ar.valid | ar.ready)
-                & (pending.level < config.outstanding)
+                & (pending.w_level < config.outstanding)
                 & (room > burst.payload.length)
                 & ~self.drain
             ),

@@ -117,7 +117,7 @@ class BurstWriter(wiring.Component):
                 burst.valid
                 & (~aw.valid | aw.ready)
                 & free
-                & (pending.level < config.outstanding)
+                & (pending.w_level < config.outstanding)
                 & (available > burst.payload.length)
                 & ~self.drain
             ),

@@ -173,8 +173,10 @@ class Decoder(wiring.Component):
         illegal = [self._stray()]
         for name in DIMENSIONS:
             illegal.append(self._is_any(name) & (self._dimensions[name] == 0))
+        if not machine.special.has_tokens:
+            illegal.append(self._is([Opcode.RESCALE]) | (is_special & (kind == ResultKind.TOKEN)))
         illegal += [
-            self._is_any("kind") & (kind > max(ResultKind)),
+            is_matrix & (kind == ResultKind.TOKEN),
             is_special & (kind == ResultKind.COLUMNS),
             is_special & (columns > machine.longest_row),
             is_matrix & (depth > max_depth),

@@ -63,7 +63,7 @@ class InstructionQueue(wiring.Component):
         m.d.comb += [
             fifo.w_data.eq(given),
             fifo.w_en.eq(self.i.valid & self.i.ready),
-            self.i.ready.eq(fifo.level < self._depth),
+            self.i.ready.eq(fifo.w_level < self._depth),
         ]
 
         # what has been offered stays

@@ -141,8 +141,12 @@ class RangeFinder(wiring.Component):
                 m.d.comb += chosen.words.eq(length)
             with m.Case(RowLayout.CODES):
                 m.d.comb += chosen.words.eq(_ceil_divide(length, codes))
+            with m.Case(RowLayout.BY_KIND):  # of the kinds, only TOKEN is left
+                m.d.comb += chosen.words.eq(_ceil_divide(length, codes) + 1)
             with m.Case(RowLayout.WIDES):
                 m.d.comb += chosen.words.eq(_ceil_divide(length, codes // 2))
+            with m.Case(RowLayout.WORD):
+                m.d.comb += chosen.words.eq(1)
             with m.Case(RowLayout.RECORD):
                 m.d.comb += chosen.words.eq(-(-RECORD_WIDTH // self._machine.scratchpad.word_width))
         return chosen
@@ -160,6 +164,8 @@ class RangeFinder(wiring.Component):
         ]
         if footprint.layout is RowLayout.BY_KIND:
             m.d.comb += packing.eq(RowLayout.CODES)
+            with m.If(self._field("kind") == ResultKind.TOKEN):
+                m.d.comb += packing.eq(RowLayout.BY_KIND)
             with m.If(self._field("kind") == ResultKind.WIDE):
                 m.d.comb += packing.eq(RowLayout.WIDES)
             with m.If(self._field("kind") == ResultKind.COLUMNS):
@@ -167,10 +173,12 @@ class RangeFinder(wiring.Component):
 
     def _select_parameters(self, m: Module, chosen: data.View, length: Signal) -> None:
         """As many rows of one word as there are columns; LAYERNORM takes them in pairs."""
-        is_norm = self.word[:8] == Opcode.LAYERNORM
-        is_gelu = self.word[:8] == Opcode.GELU
+        is_norm, is_gelu, is_rescale = (
+            self.word[:8] == opcode for opcode in (Opcode.LAYERNORM, Opcode.GELU, Opcode.RESCALE)
+        )
+        lifts, biases = self._field("has_lifts").any(), self._field("has_bias").any()
         m.d.comb += [
-            chosen.used.eq(is_norm | (is_gelu & self._field("has_lifts"))),
+            chosen.used.eq(is_norm | (is_gelu & lifts) | (is_rescale & biases)),
             chosen.count.eq(self.columns + (is_norm & self.columns[0])),
             chosen.stride.eq(1),
             length.eq(1),

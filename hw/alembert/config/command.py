@@ -59,7 +59,10 @@ class RowLayout(enum.Enum):
     RECORD = 3
     """The 64 bits of an early-exit test."""
     BY_KIND = 4
-    """Of results: codes or wide numbers; for COLUMNS, rows and columns change places."""
+    """Of results: codes or wide numbers; for COLUMNS, rows and columns change places; for TOKEN,
+    codes and a word."""
+    WORD = 5
+    """One, whatever n is."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,12 @@ FOOTPRINTS: Mapping[Opcode, Mapping[str, Footprint]] = MappingProxyType(
             "o": _RESULT,
             "a": Footprint("rows", "columns", RowLayout.WIDES, "has_a"),
             "b": Footprint("rows", "columns", RowLayout.CODES, "has_b"),
+        },
+        Opcode.TANH: {"o": _RESULT, "a": _WIDES},
+        Opcode.RESCALE: {
+            "o": _RESULT,
+            "a": _WIDES,
+            "b": Footprint("rows", "columns", RowLayout.WORD, "has_b"),
         },
         Opcode.ENTROPY: {"o": Footprint("rows", "columns", RowLayout.RECORD), "a": _WIDES},
     }

@@ -30,7 +30,7 @@ __all__ = [
     "operand",
 ]
 
-ISA_VERSION = 1
+ISA_VERSION = 2
 """Changes whenever a program would mean something else."""
 INSTRUCTION_WIDTH = 256
 """Bits of an instruction."""
@@ -54,7 +54,7 @@ class Unit(enum.IntEnum):
     ATTENTION = 3
     """The matrix unit of products of two activations; where there is none, MATRIX does both."""
     SPECIAL = 4
-    """Softmax, layer normalisation, GELU."""
+    """Softmax, layer normalisation, GELU, tanh, rescaling."""
     ENTROPY = 5
     """The early-exit test."""
 
@@ -81,6 +81,9 @@ class ResultKind(enum.IntEnum):
     """Rows of signed fixed-point numbers of 16 bits, for a special function."""
     COLUMNS = 2
     """Codes, transposed: row c holds what all rows have in column c. Matrix units only."""
+    TOKEN = 3
+    """Rows of INT8 codes, each scaled by its own largest magnitude, 127 · x / max|x|, and behind
+    them a word whose lower 16 bits are max|x|. Special functions only."""
 
 
 class Opcode(enum.IntEnum):
@@ -98,6 +101,8 @@ class Opcode(enum.IntEnum):
     SOFTMAX = 0x30
     GELU = 0x31
     LAYERNORM = 0x32
+    TANH = 0x33
+    RESCALE = 0x34
     ENTROPY = 0x40
 
 
@@ -177,6 +182,7 @@ _OPERANDS = (
     Operand("has_a", 157, 1, "there is a first operand; else it is 0"),
     Operand("has_b", 158, 1, "there is a second operand; else it is 0"),
     Operand("has_lifts", 159, 1, "there is a lift for each column; else they are 0"),
+    Operand("has_bias", 159, 1, "there is a bias for each column; else they are 0"),
     # control
     Operand("target", 8, 16, "number of an instruction, from the program's first"),
     Operand("count", 24, 16, "number of passes"),
@@ -323,6 +329,22 @@ _FORMATS = (
             *("b_multiplier", "shift", "epsilon", "p_address", "exponent"),
         ),
         "Normalises rows of a + b · b_multiplier / 2^shift, a wide and b codes, times γ, plus β.",
+    ),
+    InstructionFormat(
+        Opcode.TANH,
+        Unit.SPECIAL,
+        ("rows", "columns", *_O, "kind", *_A, "exponent"),
+        "Wide numbers to their tanh.",
+    ),
+    InstructionFormat(
+        Opcode.RESCALE,
+        Unit.SPECIAL,
+        (
+            *("rows", "columns", *_O, "kind", *_A, "has_b", *_B),
+            *("multiplier", "shift", "has_bias", "p_address", "exponent"),
+        ),
+        "Wide a · max · multiplier / 2^shift + bias; max is in the lower 16 bits of a row's word "
+        "of b, or 1. Machines with codes of INT8 only.",
     ),
     InstructionFormat(
         Opcode.ENTROPY,

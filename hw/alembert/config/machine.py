@@ -15,6 +15,8 @@ from .layernorm import LayerNormConfig
 from .memory import ScratchpadConfig
 from .residual import ResidualConfig
 from .softmax import SoftmaxConfig
+from .tanh import TanhConfig
+from .ternary import ActivationQuantiserConfig, RescaleConfig
 from .vmac import VmacArrayConfig
 
 __all__ = ["MachineConfig", "SpecialFunctionConfig"]
@@ -88,6 +90,32 @@ class SpecialFunctionConfig:
     def gelu(self) -> GeluConfig:
         """Sums of 16 bits, 11 of them fraction."""
         return GeluConfig(lanes=self.lanes)
+
+    @property
+    def tanh(self) -> TanhConfig:
+        """Sums of 16 bits, 11 of them fraction."""
+        return TanhConfig(lanes=self.lanes)
+
+    @property
+    def has_tokens(self) -> bool:
+        """Whether results of kind TOKEN, and RESCALE, exist: codes are INT8."""
+        return isinstance(self.fmt, IntegerFormat) and self.fmt.width == CODE_WIDTH
+
+    @property
+    def quantiser(self) -> ActivationQuantiserConfig:
+        """Of results of kind TOKEN; the longest row fits."""
+        return ActivationQuantiserConfig(width=WIDE_WIDTH, lanes=self.lanes, depth=self.beats)
+
+    @property
+    def rescale(self) -> RescaleConfig:
+        """A bit more than a wide number's comes out, so that no sum with a bias of 16 bits
+        saturates twice."""
+        return RescaleConfig(
+            lanes=self.lanes,
+            accumulator_width=WIDE_WIDTH,
+            max_width=WIDE_WIDTH,
+            out_width=WIDE_WIDTH + 1,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

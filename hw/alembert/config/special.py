@@ -13,13 +13,13 @@ class SpecialFault(enum.IntEnum):
     NONE = 0
     """It did not, and nothing did."""
     OPCODE = 1
-    """It is none of SOFTMAX, GELU and LAYERNORM."""
+    """It is no special function, or RESCALE where codes are not INT8."""
     ZERO_DIMENSION = 2
     """Rows or columns are zero."""
     TOO_LONG = 3
     """A row has more values than the longest that the buffers hold."""
     KIND = 4
-    """The result is to lie neither as CODES nor as WIDE."""
+    """The result is to lie as COLUMNS, or as TOKEN where codes are not INT8."""
     OVERLONG_ROW = 5
     """A row overran a buffer: an error in the engine, for such rows are TOO_LONG."""
     LENGTH_MISMATCH = 6

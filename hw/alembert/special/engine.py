@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""The special function engine: SOFTMAX, GELU and LAYERNORM from instructions to words."""
+"""The special function engine: SOFTMAX to RESCALE from instructions to words."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 from ..config.isa import Opcode, ResultKind
 from ..config.machine import MachineConfig
 from ..config.special import SpecialFault
+from ..config.ternary import QuantiserFault
 from ..matrix.fork import fork
 from ..memory import read_signature, write_signature
 from .functions import SpecialFunctions
@@ -27,8 +28,9 @@ __all__ = ["SpecialEngine"]
 class SpecialEngine(wiring.Component):
     """Executes the special functions' instructions, in order; L values a beat.
 
-    A SOFTMAX may follow a SOFTMAX, and a GELU without lifts its like, while rows of the one before
-    are still under way; all else waits until the one before is done.
+    A SOFTMAX may follow a SOFTMAX, a TANH a TANH, and a GELU without lifts its like, while rows of
+    the one before are still under way, unless that is of kind TOKEN; all else waits until the one
+    before is done.
 
     Parameters
     ----------
@@ -44,7 +46,7 @@ class SpecialEngine(wiring.Component):
         High for a cycle an instruction, in order: after its last write was taken by the
         scratchpad, or when it has been refused.
     read_a, read_b : Out, read_signature
-        Of the scratchpad: wide numbers; codes and parameters.
+        Of the scratchpad: wide numbers; codes, rows' largest magnitudes and parameters.
     write_o : Out, write_signature
     fault : Out, SpecialFault
         The first one, until reset.
@@ -105,10 +107,10 @@ class SpecialEngine(wiring.Component):
 
         The engine is empty, banks are free, all operands and no lifts are there, and rows are long
         enough to follow one another without a gap, see the functions; parameters are read in less
-        time than the first row and its function take.
+        time than the first row and its function take. Of kind TOKEN it is one row.
         """
         beats = -(-columns // self._machine.word_wides)
-        way_out = self._functions.latency(opcode, beats) + self._results.latency(kind) + 1
+        way_out = self._functions.latency(opcode, beats) + self._results.latency(kind, beats) + 1
         return self.latency + rows * beats - 1 + way_out
 
     def elaborate(self, platform) -> Module:
@@ -126,7 +128,7 @@ class SpecialEngine(wiring.Component):
         connect(m, operands.parameters, parameters.i)
         connect(m, functions.o, results.i)
 
-        # only one of the two is ready: a LAYERNORM's results need no lifts
+        # only one of the two is ready: only a GELU's results need lifts
         m.d.comb += [
             functions.parameters.valid.eq(parameters.o.valid),
             functions.parameters.payload.eq(parameters.o.payload),
@@ -138,13 +140,14 @@ class SpecialEngine(wiring.Component):
         plan = planner.plan.payload
         running, may_follow, launches = Signal(8), Signal(), Signal()
         under_way = Signal(range(8))
-        is_like = (plan.instruction.opcode == running) & ~plan.has_p & may_follow
+        opcode, kind = plan.instruction.opcode, plan.instruction.kind
+        is_like = (opcode == running) & ~plan.has_p & may_follow
         m.d.comb += [
             planner.is_idle.eq(under_way == 0),
             launches.eq(planner.plan.valid & (planner.is_idle | is_like)),
             *(each.plan.payload.eq(plan) for each in (operands, functions, results)),
             parameters.command.payload.beats.eq(plan.beats),
-            parameters.command.payload.pairs.eq(plan.instruction.opcode == Opcode.LAYERNORM),
+            parameters.command.payload.pairs.eq(opcode == Opcode.LAYERNORM),
         ]
         takers = [
             (1, operands.plan.valid, operands.plan.ready),
@@ -155,7 +158,13 @@ class SpecialEngine(wiring.Component):
         launched = fork(m, launches, takers, name="launch")
         m.d.comb += planner.plan.ready.eq(launches & launched)
         with m.If(launches & launched):
-            m.d.sync += [running.eq(plan.instruction.opcode), may_follow.eq(~plan.has_p)]
+            # multiplier and shift of RESCALE hold still until its last row has left
+            m.d.sync += [
+                running.eq(opcode),
+                may_follow.eq(
+                    ~plan.has_p & (kind != ResultKind.TOKEN) & (opcode != Opcode.RESCALE)
+                ),
+            ]
         m.d.sync += under_way.eq(under_way + (launches & launched) - results.done)
         m.d.comb += self.busy.eq(planner.busy | (under_way != 0))
         self._keep_account(m, operands)
@@ -169,5 +178,7 @@ class SpecialEngine(wiring.Component):
             self.issuing.eq(operands.o.valid & operands.o.ready),
             self.stalled.eq((operands.walking | planner.busy) & ~self.issuing),
         ]
+        is_overlong = results.fault != QuantiserFault.NONE
+        broken = Mux(is_overlong, SpecialFault.OVERLONG_ROW, functions.fault)
         with m.If(self.fault == SpecialFault.NONE):
-            m.d.sync += self.fault.eq(Mux(planner.refused, planner.reason, functions.fault))
+            m.d.sync += self.fault.eq(Mux(planner.refused, planner.reason, broken))

@@ -28,7 +28,7 @@ VALUE_WIDTH = 17
 
 
 def special_instruction() -> data.StructLayout:
-    """SOFTMAX, GELU or LAYERNORM as the command processor hands it over."""
+    """A special function's instruction as the command processor hands it over."""
     return instruction_layout(Unit.SPECIAL)
 
 
@@ -60,7 +60,8 @@ def row_walker(machine: MachineConfig) -> WalkerConfig:
 class SpecialPlan(data.StructLayout):
     """An instruction that can be executed; ``beats`` of L values are a row.
 
-    ``has_a``, ``has_b`` and ``has_p`` say which operands are read: wide numbers, codes, parameters.
+    ``has_a``, ``has_b`` and ``has_p`` say which operands are read: wide numbers; codes, or the
+    largest magnitudes of rows; parameters.
     """
 
     def __init__(self, machine: MachineConfig) -> None:
@@ -83,9 +84,11 @@ class EntropyPlan(data.StructLayout):
 
 
 class OperandBeat(data.StructLayout):
-    """L wide numbers, L codes in 8 bits each, which of them are kept, and whether the row ends.
+    """L wide numbers, L codes in 8 bits each, which of them are kept, their row's ``max``, and
+    whether the row ends.
 
-    Beyond the row's end, and where there is no such operand, numbers and codes are 0.
+    Beyond the row's end, and where there is no such operand, numbers and codes are 0, and ``max``
+    is 1.
     """
 
     def __init__(self, machine: MachineConfig) -> None:
@@ -95,6 +98,7 @@ class OperandBeat(data.StructLayout):
                 "values": data.ArrayLayout(signed(16), lanes),
                 "codes": data.ArrayLayout(8, lanes),
                 "keep": lanes,
+                "max": 16,
                 "last": 1,
             }
         )

@@ -36,9 +36,9 @@ class OperandReaders(wiring.Component):
         The instruction's rows. ``keep`` is, for SOFTMAX, j < columns and (span = 0 or
         |r − j| < span), r and j being row and column.
     parameters : Out, stream of words
-        Two for each beat of a row (LAYERNORM), or one (GELU).
+        Two for each beat of a row (LAYERNORM), or one (GELU, RESCALE).
     read_a, read_b : Out, read_signature
-        Of wide numbers; of codes and parameters.
+        Of wide numbers; of codes, rows' largest magnitudes (RESCALE), and parameters.
     walking : Out
         An instruction has been taken of which there are beats left.
 
@@ -83,6 +83,7 @@ class OperandReaders(wiring.Component):
         plan = Signal(SpecialPlan(self._machine))  # of the rows that are walked
         rows, left, is_odd = Signal(16), Signal(16), Signal()
         row_ends, ends, there, advance = Signal(), Signal(), Signal(), Signal()
+        is_served = Signal()
         m.d.comb += self.plan.ready.eq(self._command(m, start, ~self.walking | (advance & ends)))
 
         has_code = b.o.valid & ~loading
@@ -94,10 +95,10 @@ class OperandReaders(wiring.Component):
             advance.eq(self.o.valid & self.o.ready),
             self.o.payload.last.eq(row_ends),
             a.o.ready.eq(advance & plan.has_a),
-            # a word of codes serves two beats
-            b.o.ready.eq(
-                Mux(loading, self.parameters.ready, advance & plan.has_b & (is_odd | row_ends))
-            ),
+            # a word of codes serves two beats, that of RESCALE a row
+            is_served.eq(row_ends | (is_odd & (plan.instruction.opcode != Opcode.RESCALE))),
+            b.o.ready.eq(Mux(loading, self.parameters.ready, advance & plan.has_b & is_served)),
+            self.o.payload["max"].eq(Mux(plan.has_b, b.o.payload.data[:16], 1)),
             self.parameters.valid.eq(b.o.valid & loading),
             self.parameters.payload.eq(b.o.payload.data),
         ]
@@ -170,7 +171,7 @@ class OperandReaders(wiring.Component):
         )
         is_pairs = given.opcode == Opcode.LAYERNORM
         words = Mux(is_pairs, plan.beats << 1, plan.beats)
-        code_words = (plan.beats + 1) >> 1
+        code_words = Mux(given.opcode == Opcode.RESCALE, 1, (plan.beats + 1) >> 1)
         with m.If(self._asks_parameters):
             m.d.comb += command(b.command.payload, given.p_address, 1, given.b_stride, words)
         with m.Else():

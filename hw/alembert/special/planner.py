@@ -20,7 +20,7 @@ class SpecialPlanner(wiring.Component):
     Parameters
     ----------
     machine : MachineConfig
-        L, and the longest row.
+        L, the longest row, whether codes are INT8.
 
     Members
     -------
@@ -65,19 +65,20 @@ class SpecialPlanner(wiring.Component):
         m = Module()
         held = Signal(special_instruction())
         plan = self.plan.payload
-        is_gelu, is_layernorm = Signal(), Signal()
+        is_gelu, is_layernorm, is_rescale = Signal(), Signal(), Signal()
         lanes = 1 << self._log2_lanes
         # lifts are the encoder's: wide results have none
         has_lifts = is_gelu & held.has_lifts & (held.kind == ResultKind.CODES)
         m.d.comb += [
             is_gelu.eq(held.opcode == Opcode.GELU),
             is_layernorm.eq(held.opcode == Opcode.LAYERNORM),
+            is_rescale.eq(held.opcode == Opcode.RESCALE),
             plan.instruction.eq(held),
             plan.beats.eq((held.columns + (lanes - 1)) >> self._log2_lanes),
             plan.has_a.eq(~is_layernorm | held.has_a),
-            plan.has_b.eq(is_layernorm & held.has_b),
-            plan.has_p.eq(is_layernorm | has_lifts),
-            self.reason.eq(self._refusal(held, is_gelu | is_layernorm)),
+            plan.has_b.eq((is_layernorm | is_rescale) & held.has_b),
+            plan.has_p.eq(is_layernorm | has_lifts | (is_rescale & held.has_bias)),
+            self.reason.eq(self._refusal(held)),
         ]
         is_good = self.reason == SpecialFault.NONE
         m.d.comb += [
@@ -89,10 +90,15 @@ class SpecialPlanner(wiring.Component):
             m.d.sync += [held.eq(self.instruction.payload), self.busy.eq(self.instruction.valid)]
         return m
 
-    def _refusal(self, held, is_other: Value) -> Value:
+    def _refusal(self, held) -> Value:
         """Why the instruction cannot be executed; the first reason counts."""
-        is_known = (held.opcode == Opcode.SOFTMAX) | is_other
-        is_rows = Cat(held.kind == kind for kind in (ResultKind.CODES, ResultKind.WIDE)).any()
+        opcodes = [Opcode.SOFTMAX, Opcode.GELU, Opcode.LAYERNORM, Opcode.TANH]
+        kinds = [ResultKind.CODES, ResultKind.WIDE]
+        if self._machine.special.has_tokens:
+            opcodes.append(Opcode.RESCALE)
+            kinds.append(ResultKind.TOKEN)
+        is_known = Cat(held.opcode == opcode for opcode in opcodes).any()
+        is_rows = Cat(held.kind == kind for kind in kinds).any()
         reasons = [
             (~is_known, SpecialFault.OPCODE),
             ((held.rows == 0) | (held.columns == 0), SpecialFault.ZERO_DIMENSION),

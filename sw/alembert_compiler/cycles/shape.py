@@ -7,14 +7,20 @@ from alembert.config.machine import MachineConfig
 from alembert_golden.postprocess import ChannelParameters
 from alembert_golden.weights_layout import linear_words
 
-from ..albert_config import AlbertConfig
 from ..emitter import OutputLayout
 from ..layout import ImageData, Words
 from ..linear_layer import LinearLayer
 from ..lower import lower
+from ..model_config import ModelConfig
 from ..norm_layer import NormLayer
 from ..program import PlacedProgram
-from ..quantised_albert import GeluLayer, MatmulNumbers, QuantisedAlbert
+from ..quantised_model import (
+    GeluLayer,
+    MatmulNumbers,
+    OffRamp,
+    QuantisedLayer,
+    QuantisedModel,
+)
 
 __all__ = ["shape_program"]
 
@@ -75,7 +81,8 @@ def shape_program(
     ValueError
         A dimension is out of its range, or the heads do not divide the hidden states.
     """
-    config = AlbertConfig(
+    config = ModelConfig(
+        model_type="albert",
         vocab_size=_VOCABULARY,
         embedding_size=min(embedding, hidden),
         hidden_size=hidden,
@@ -100,7 +107,7 @@ def shape_program(
     return program.place(linger=_LINGER)
 
 
-def _quantised(config: AlbertConfig, machine: MachineConfig) -> QuantisedAlbert:
+def _quantised(config: ModelConfig, machine: MachineConfig) -> QuantisedModel:
     """Zeros of every shape, which take no room."""
 
     def zeros(*shape: int):
@@ -120,27 +127,31 @@ def _quantised(config: AlbertConfig, machine: MachineConfig) -> QuantisedAlbert:
 
     E, H, F = config.embedding_size, config.hidden_size, config.intermediate_size
     heads = (MatmulNumbers(),) * config.num_attention_heads
-    return QuantisedAlbert(
-        config=config,
-        machine=machine,
-        words=zeros(config.vocab_size, E),
-        positions=zeros(config.max_position_embeddings, E),
-        embedding_norm=norm("the embeddings' normalisation", E),
-        mapping=linear("mapping", E, H),
+    layer = QuantisedLayer(
         query=linear("query", H, H),
         key=linear("key", H, H),
         value=linear("value", H, H),
         scores=heads,
+        spans=(0,) * config.num_attention_heads,
         probability_exponents=(0,) * config.num_attention_heads,
         contexts=heads,
         attention_dense=linear("attention dense", H, H),
         attention_norm=norm("the attention's normalisation", H),
         ffn=linear("ffn", H, F),
         # lifts are read in time for the first row
-        gelu=GeluLayer(exponent=0, lifts=np.ones(F, dtype=np.int64)),
+        gelu=GeluLayer(name="GELU", exponent=0, lifts=np.ones(F, dtype=np.int64)),
         ffn_output=linear("ffn output", F, H),
         output_norm=norm("the output's normalisation", H),
-        head=None,
-        classifiers=(linear("classifier", H, _CLASSES),),
+        scales={},
+    )
+    return QuantisedModel(
+        config=config,
+        machine=machine,
+        words=zeros(config.vocab_size, E),
+        positions=zeros(config.max_position_embeddings, E),
+        embedding_norm=norm("the embeddings' normalisation", E),
+        mapping=linear("mapping", E, H),
+        layers=(layer,),
+        off_ramps=(OffRamp(classifier=linear("classifier", H, _CLASSES)),),
         scales={},
     )

@@ -18,7 +18,9 @@ from .timing import (
     SPECIAL_OPERANDS,
     SPECIAL_PLAN,
     special_timing,
+    token_timing,
 )
+from .tokens import Quantiser
 from .units import UnitQueue
 
 __all__ = ["EntropyUnit", "SpecialUnit"]
@@ -52,7 +54,7 @@ class _RowBuffer:
 
 
 class SpecialUnit:
-    """The engine of SOFTMAX, GELU and LAYERNORM.
+    """The engine of the special functions.
 
     Parameters
     ----------
@@ -74,7 +76,9 @@ class SpecialUnit:
         self._rivals, self._waits = rivals, Waits(machine.scratchpad.banks)
         self._timing = special_timing(machine)
         self._entered = -1  # the last beat into a function
-        self._left = -1  # the last one out of it
+        self._left = -1  # the last one out of it; of kind TOKEN, the last word of its row
+        self._outputs: deque[int] = deque()  # beats on the way out
+        self._quantiser: Quantiser | None = None
         self._buffers: list[_RowBuffer] = []
         self._passed: deque[int] = deque()
         kernel.resume(self._run())
@@ -93,7 +97,9 @@ class SpecialUnit:
                 and given["has_lifts"]
                 and given["kind"] == ResultKind.CODES
             )
-            has_parameters = has_lifts or given.opcode is Opcode.LAYERNORM
+            has_bias = given.opcode is Opcode.RESCALE and bool(given["has_bias"])
+            has_parameters = has_lifts or has_bias or given.opcode is Opcode.LAYERNORM
+            is_token = given["kind"] == ResultKind.TOKEN
             planned = record.taken + SPECIAL_PLAN
             if given.opcode is running and not has_parameters:
                 # operands of the next are read as soon as those of the one before have entered
@@ -102,13 +108,15 @@ class SpecialUnit:
             else:
                 start = launched = max(planned, done + 1)
                 self._begin(given.opcode)
+            if is_token:
+                self._quantiser = Quantiser(token_timing(self._machine))
             beats = -(-given["columns"] // self._machine.word_wides)
             first = start + SPECIAL_OPERANDS
             # a row's parameters are read, and kept, before the first of them is given
-            words = beats * (2 if given.opcode is Opcode.LAYERNORM else 1)
+            words = beats * (2 if given.opcode is Opcode.LAYERNORM else has_parameters)
             given_from = first + words + 1 if has_parameters else 0
-            if given.opcode is Opcode.LAYERNORM and given["has_b"]:
-                first += words  # codes come through the same port
+            if given.opcode in (Opcode.LAYERNORM, Opcode.RESCALE) and given["has_b"]:
+                first += words  # codes, or largest magnitudes, come through the same port
             record.started = max(first, self._entered + 1)
             record.work = given["rows"] * beats
             for _ in range(given["rows"]):
@@ -117,10 +125,12 @@ class SpecialUnit:
                 first = self._row(given.opcode, beats, first, given_from)
             record.fed = self._entered
             timing = self._timing
-            way_out = timing.wides if given["kind"] == ResultKind.WIDE else timing.codes
+            way_out = timing.codes if given["kind"] == ResultKind.CODES else timing.wides
             done = self._left + way_out + 1
             self._queue.end(record, done)
-            running = None if has_parameters else given.opcode
+            self._quantiser = None
+            alone = has_parameters or is_token or given.opcode is Opcode.RESCALE
+            running = None if alone else given.opcode
             taken = launched
 
     def _wait(self, beats: int) -> int:
@@ -130,28 +140,61 @@ class SpecialUnit:
     def _begin(self, opcode: Opcode) -> None:
         """Nothing is left of what was before."""
         special, timing = self._machine.special, self._timing
+        places, outputs = 1, 1
         if opcode is Opcode.SOFTMAX:
             config = special.softmax.row_buffer
             self._buffers = [_RowBuffer(config), _RowBuffer(config)]
-            places = timing.powers + 1  # and the first buffer's output
-        else:
+            places, outputs = timing.powers + 1, timing.products + 1  # and a buffer's output
+        elif opcode is Opcode.LAYERNORM:
             self._buffers = [_RowBuffer(special.layernorm.buffer)]
-            places = timing.residual
+            places, outputs = timing.residual, timing.norm_lanes + timing.norm_affine + 1
+        else:
+            outputs = self._stages(opcode)
         # when beats have left the stages that move together: one enters as the oldest leaves
         self._passed = deque([-timing.norm_period] * places, maxlen=places)
+        self._outputs = deque([-1] * outputs, maxlen=outputs)
+
+    def _stages(self, opcode: Opcode) -> int:
+        """Of a function of one value."""
+        timing = self._timing
+        of = {Opcode.GELU: timing.gelu, Opcode.TANH: timing.tanh, Opcode.RESCALE: timing.rescale}
+        return of[opcode]
+
+    def _leave(self, cycle: int, is_last: bool) -> None:
+        """A beat comes out of a function, at the earliest in a cycle."""
+        quantiser = self._quantiser
+        cycle = max(cycle, self._outputs[-1] + 1)
+        if quantiser is not None:
+            cycle = max(cycle, quantiser.room())
+        self._outputs.append(cycle)
+        end = None if quantiser is None else quantiser.enter(cycle, is_last)
+        self._left = cycle if end is None else end
 
     def _row(self, opcode: Opcode, beats: int, first: int, given_from: int) -> int:
         """A row whose operands are there from a cycle on; when the next row's can be."""
-        timing, first = self._timing, max(first, self._entered + 1)
+        first = max(first, self._entered + 1)
         waits = self._wait(beats)
-        if opcode is Opcode.GELU:
-            last = max(first + timing.gelu, given_from) + beats - 1 - timing.gelu + waits
-            self._entered, self._left = last, last + timing.gelu
-        elif opcode is Opcode.SOFTMAX:
+        if opcode is Opcode.SOFTMAX:
             self._softmax(beats, first, waits)
-        else:
+        elif opcode is Opcode.LAYERNORM:
             self._normalise(beats, first, waits, given_from)
+        else:
+            self._map(opcode, beats, first, given_from, waits)
         return self._entered + 1
+
+    def _map(self, opcode: Opcode, beats: int, first: int, given_from: int, waits: int) -> None:
+        """Value by value, in stages that move together; parameters come last."""
+        stages = self._stages(opcode)
+        # biases come in a stage before the results, lifts behind them
+        given_from += opcode is Opcode.RESCALE and given_from > 0
+        if self._quantiser is None:
+            last = max(first + stages, given_from) + beats - 1 + waits
+            self._entered, self._left = last - stages, last
+            return
+        for beat in range(beats):
+            due = first + beat + waits * beat // beats
+            self._entered = max(self._entered + 1, due, self._outputs[0])
+            self._leave(max(self._entered + stages, given_from), beat == beats - 1)
 
     def _softmax(self, beats: int, first: int, waits: int) -> None:
         """Two buffers; the powers between them move together."""
@@ -165,7 +208,9 @@ class SpecialUnit:
             self._passed.append(max(out + timing.powers, self._passed[-1] + 1, powers.room(beat)))
         released = self._passed[-1] + timing.reciprocal
         for beat in range(beats):
-            self._left = powers.leave(released, beat == beats - 1) + timing.products
+            is_last = beat == beats - 1
+            out = powers.leave(max(released, self._outputs[0] - 1), is_last)
+            self._leave(out + timing.products, is_last)
 
     def _normalise(self, beats: int, first: int, waits: int, given_from: int) -> None:
         """The residual addition, whose beats move together; a buffer; parameters come last."""
@@ -179,8 +224,10 @@ class SpecialUnit:
             self._passed.append(max(passed, pause) if beat == beats - 1 else passed)
         released = self._passed[-1] + timing.norm_reductions
         for beat in range(beats):
-            met = max(rows.leave(released, beat == beats - 1) + timing.norm_lanes, given_from)
-            self._left = max(met + timing.norm_affine, self._left + 1)
+            is_last = beat == beats - 1
+            out = rows.leave(max(released, self._outputs[0] - 1), is_last)
+            met = max(out + timing.norm_lanes, given_from)
+            self._leave(met + timing.norm_affine, is_last)
 
 
 class EntropyUnit:

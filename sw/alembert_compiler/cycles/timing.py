@@ -26,6 +26,9 @@ from alembert.special.code_lane import CodeLane
 from alembert.special.functions import SpecialFunctions
 from alembert.special.operands import OperandReaders
 from alembert.special.planner import SpecialPlanner
+from alembert.ternary.absmax import AbsMax
+from alembert.ternary.activation_quantiser import ActivationQuantiser
+from alembert.ternary.reciprocal import Reciprocal
 from alembert.vmac import MatrixUnit, VmacArray
 
 __all__ = [
@@ -43,8 +46,10 @@ __all__ = [
     "TRANSPOSER",
     "ArrayTiming",
     "SpecialTiming",
+    "TokenTiming",
     "array_timing",
     "special_timing",
+    "token_timing",
 ]
 
 DECODER = Decoder.latency
@@ -84,6 +89,9 @@ class SpecialTiming:
     reciprocal: int
     products: int
     gelu: int
+    tanh: int
+    rescale: int
+    """0 where there is none."""
     residual: int
     norm_reductions: int
     """From a row's last beat to its root."""
@@ -96,6 +104,18 @@ class SpecialTiming:
     wides: int
     test: int
     """Of a test, beyond the number of its classes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenTiming:
+    """Of the quantiser of rows of kind TOKEN."""
+
+    depth: int
+    """Beats that it holds."""
+    largest: int
+    reciprocal: int
+    lane: int
+    """From a beat that was read to its codes, less a cycle."""
 
 
 @lru_cache
@@ -126,6 +146,8 @@ def special_timing(machine: MachineConfig) -> SpecialTiming:
         reciprocal=reciprocal,
         products=functions.latency(Opcode.SOFTMAX, 1) - both,
         gelu=functions.latency(Opcode.GELU, 1),
+        tanh=functions.latency(Opcode.TANH, 1),
+        rescale=functions.latency(Opcode.RESCALE, 1) if special.has_tokens else 0,
         residual=ResidualAdd(special.residual).latency,
         norm_period=norm.period,
         norm_reductions=norm.latency - ROW_BUFFER - lanes - affine,
@@ -135,4 +157,17 @@ def special_timing(machine: MachineConfig) -> SpecialTiming:
         wides=1,
         codes=1 + CodeLane(special.fmt).latency,
         test=EarlyExit(machine.entropy).latency(1) - 1,
+    )
+
+
+@lru_cache
+def token_timing(machine: MachineConfig) -> TokenTiming:
+    """The latencies of the quantiser; the machine's codes are INT8."""
+    config = machine.special.quantiser
+    largest, reciprocal = AbsMax(config).latency, Reciprocal(config).latency
+    return TokenTiming(
+        depth=config.depth,
+        largest=largest,
+        reciprocal=reciprocal,
+        lane=ActivationQuantiser(config).latency - largest - reciprocal - 1,
     )

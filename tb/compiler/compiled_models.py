@@ -1,8 +1,10 @@
-"""ALBERTs small enough to compile in a moment, and machines to run them on."""
+"""Models small enough to compile in a moment, and machines to run them on."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from alembert.config import FormatPair, IntegerFormat, TernaryFormat
@@ -11,16 +13,18 @@ from alembert.config.machine import MachineConfig
 from alembert.config.memory import ScratchpadConfig
 from alembert.config.presets import PRESETS
 from alembert.config.vmac import VmacArrayConfig, VmacConfig
-from alembert_compiler.albert import Albert
-from alembert_compiler.albert_config import AlbertConfig, tensor_shapes
 from alembert_compiler.calibrate import Calibration, calibrate
 from alembert_compiler.image import Image
+from alembert_compiler.model import Model
+from alembert_compiler.model_config import ModelConfig
+from alembert_compiler.tensor_names import PARTS, tensor_shapes
 from alembert_golden.machine import Machine, RunResult
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["CONFIG", "MACHINES", "TOKENS", "calibration_of", "random_albert", "run"]
+__all__ = ["BERT", "CONFIG", "MACHINES", "TOKENS", "calibration_of", "random_model", "run"]
 
-CONFIG = AlbertConfig(
+CONFIG = ModelConfig(
+    model_type="albert",
     vocab_size=23,
     embedding_size=12,
     hidden_size=32,
@@ -32,26 +36,34 @@ CONFIG = AlbertConfig(
     layer_norm_eps=1e-12,
     hidden_act="gelu",
 )
+BERT = replace(CONFIG, model_type="bert", embedding_size=CONFIG.hidden_size)
+"""A layer for each pass."""
 TOKENS = np.random.default_rng(3).integers(0, CONFIG.vocab_size, (4, 13))
 """Sentences to calibrate with, and to run."""
 
 
-def random_albert(config: AlbertConfig = CONFIG, *, seed: int = 5) -> Albert:
+def random_model(
+    config: ModelConfig = CONFIG,
+    parts: Collection[str] = PARTS[:2],
+    *,
+    classes: int = 2,
+    seed: int = 5,
+) -> Model:
     """Weights about as large as trained ones: products keep the size of what goes in."""
     rng = np.random.default_rng(seed)
     tensors = {}
-    for name, shape in tensor_shapes(config).items():
+    for name, shape in tensor_shapes(config, parts, classes=classes).items():
         width = shape[-1] if len(shape) == 2 and "embeddings" not in name else 9
         tensors[name] = rng.normal(size=shape) / np.sqrt(width)
         if name.endswith(("LayerNorm.weight", "layer_norm.weight")):
             tensors[name] += 1.0
         tensors[name] = tensors[name].astype(np.float32)
-    return Albert(config, tensors)
+    return Model(config, tensors)
 
 
-def calibration_of(model: Albert) -> Calibration:
+def calibration_of(model: Model, **options: Any) -> Calibration:
     """From the sentences above."""
-    return calibrate(model, [TOKENS])
+    return calibrate(model, [TOKENS], **options)
 
 
 def _machine(preset: str, word_width: int, words: int) -> MachineConfig:

@@ -1,0 +1,170 @@
+"""The shape of a BERT or an ALBERT, as the ``config.json`` of its checkpoint gives it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields
+from typing import Any
+
+__all__ = ["MODEL_TYPES", "ModelConfig"]
+
+MODEL_TYPES = ("albert", "bert")
+"""Passes that share one layer, and passes with a layer each."""
+
+_ACTIVATIONS = ("gelu", "gelu_new")
+
+_HEADS = ("Model", "ForMaskedLM", "ForPreTraining", "ForSequenceClassification")
+"""What an architecture may be called, behind the name of its family."""
+
+_REQUIRED: dict[str, tuple[Any, str]] = {
+    "num_hidden_groups": (1, "one shared layer"),
+    "inner_group_num": (1, "one shared layer"),
+    "position_embedding_type": ("absolute", "positions are added to the words"),
+    "is_decoder": (False, "every token sees all others"),
+    "add_cross_attention": (False, "one sequence alone"),
+    "is_encoder_decoder": (False, "one sequence alone"),
+    "pruned_heads": ({}, "all heads are of one size"),
+    "norm_first": (False, "normalisation comes after the residual addition"),
+    "pre_norm": (False, "normalisation comes after the residual addition"),
+}
+"""Fields that may be left out, and what they must be otherwise, and why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """Dimensions of an encoder whose layers normalise after their residual additions.
+
+    Fields have the names of ``config.json``.
+
+    Parameters
+    ----------
+    model_type : str
+        "albert" (all passes share one layer, embeddings are factorised) or "bert" (a layer for
+        each pass).
+    vocab_size : int
+        Tokens in the vocabulary.
+    embedding_size : int
+        Width of the embedding; BERT's is ``hidden_size``.
+    hidden_size : int
+        Width of the hidden states; a multiple of the number of heads.
+    num_hidden_layers : int
+        Passes.
+    num_attention_heads : int
+        Attention heads.
+    intermediate_size : int
+        Width of the feed-forward network.
+    max_position_embeddings : int
+        Longest sequence, in tokens.
+    type_vocab_size : int
+        Segment types.
+    layer_norm_eps : float
+        ε under layer normalisation's square root.
+    hidden_act : str
+        "gelu" (the erf form) or "gelu_new" (the tanh form).
+
+    Raises
+    ------
+    TypeError
+        A dimension is not an int.
+    ValueError
+        A field is out of its range, or the checkpoint's shape is not supported.
+    """
+
+    model_type: str
+    vocab_size: int
+    embedding_size: int
+    hidden_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    intermediate_size: int
+    max_position_embeddings: int
+    type_vocab_size: int
+    layer_norm_eps: float
+    hidden_act: str
+
+    def __post_init__(self) -> None:
+        if self.model_type not in MODEL_TYPES:
+            raise ValueError(_wrong_type(self.model_type))
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.type != "int":
+                continue
+            if not isinstance(value, int) or isinstance(value, bool):
+                raise TypeError(f"{field.name} must be an int, not {value!r}")
+            if value < 1:
+                raise ValueError(f"{field.name} must be at least 1, not {value}")
+        if self.hidden_size % self.num_attention_heads:
+            raise ValueError(
+                f"hidden_size must be a multiple of num_attention_heads "
+                f"({self.num_attention_heads}), not {self.hidden_size}"
+            )
+        if not self.has_mapping and self.embedding_size != self.hidden_size:
+            raise ValueError(
+                f"embedding_size of a BERT must be its hidden_size ({self.hidden_size}), "
+                f"not {self.embedding_size}"
+            )
+        if not isinstance(self.layer_norm_eps, float) or not 0 < self.layer_norm_eps < 1:
+            raise ValueError(f"layer_norm_eps must be between 0 and 1, not {self.layer_norm_eps!r}")
+        if self.hidden_act not in _ACTIVATIONS:
+            raise ValueError(
+                f"hidden_act must be one of {', '.join(_ACTIVATIONS)}, not {self.hidden_act!r}"
+            )
+
+    @property
+    def head_size(self) -> int:
+        """Width of one attention head."""
+        return self.hidden_size // self.num_attention_heads
+
+    @property
+    def shares_layers(self) -> bool:
+        """All passes go through the same layer."""
+        return self.model_type == "albert"
+
+    @property
+    def has_mapping(self) -> bool:
+        """A linear layer leads from the embeddings to the first hidden states."""
+        return self.model_type == "albert"
+
+    @property
+    def num_layers(self) -> int:
+        """Layers with weights of their own."""
+        return 1 if self.shares_layers else self.num_hidden_layers
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> ModelConfig:
+        """From the contents of a ``config.json``.
+
+        Raises
+        ------
+        TypeError, ValueError
+            The text is not JSON, lacks a field, describes another kind of model, or one with
+            more than one shared layer.
+        """
+        try:
+            values: Any = json.loads(text)
+        except ValueError as error:
+            raise ValueError(f"config is not JSON: {error}") from error
+        kind = values.get("model_type") if isinstance(values, dict) else values
+        if kind not in MODEL_TYPES:
+            raise ValueError(_wrong_type(kind))
+        for name, (required, reason) in _REQUIRED.items():
+            if values.get(name, required) not in (required, None):
+                raise ValueError(f"{name} must be {required!r} ({reason}), not {values[name]!r}")
+        allowed = [f"{kind.capitalize()}{head}" for head in _HEADS]
+        architectures = values.get("architectures") or []
+        if not isinstance(architectures, list):
+            raise ValueError(f"architectures must be a list, not {architectures!r}")
+        for name in architectures:
+            if name not in allowed:
+                raise ValueError(f"architectures must be of {', '.join(allowed)}, not {name!r}")
+        names = [field.name for field in fields(cls)]
+        optional = ("embedding_size",) if kind == "bert" else ()
+        if missing := [name for name in names if name not in values and name not in optional]:
+            raise ValueError(f"config lacks {', '.join(missing)}")
+        if kind == "bert":
+            values = {"embedding_size": values["hidden_size"], **values}
+        return cls(**{name: values[name] for name in names})
+
+
+def _wrong_type(kind: object) -> str:
+    return f"model_type must be one of {', '.join(MODEL_TYPES)}, not {kind!r}"

@@ -1,0 +1,134 @@
+"""Every scale of a transformer layer chosen, and every tensor rounded, for one machine."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .attention_layers import matmul_numbers, quantise_projections
+from .attention_scales import attention_scales
+from .code_grid import mantissa_bits
+from .layer import Layer
+from .linear_layer import log2_exact
+from .model_numbers import ModelNumbers, bias_of, weight_of
+from .quantised_model import GeluLayer, QuantisedLayer
+
+__all__ = ["GELU_FRACTION", "quantise_layer"]
+
+Float64 = NDArray[np.float64]
+
+SCORE_FRACTION, GELU_FRACTION, PROBABILITY_FRACTION = 9, 11, 15
+"""Fraction bits that the machine's special functions ask for."""
+
+
+def quantise_layer(
+    numbers: ModelNumbers,
+    layer: Layer,
+    spans: tuple[int, ...],
+    hidden: Float64,
+    output: Float64,
+) -> QuantisedLayer:
+    """Choose the scales of a layer, and round its tensors.
+
+    Parameters
+    ----------
+    numbers : ModelNumbers
+        Of the pass.
+    layer : Layer
+    spans : tuple of int
+        By head.
+    hidden, output : array [H]
+        Scales of what enters and of what leaves it.
+
+    Raises
+    ------
+    CompileError
+        It does not fit the machine's numbers.
+    """
+    seen, ffn_input = numbers.calibration, numbers.fit("ffn_input")
+    attention = attention_scales(
+        seen,
+        numbers.fmt,
+        heads=numbers.config.num_attention_heads,
+        value_bias=bias_of(layer.value),
+        per_channel=numbers.per_channel,
+    )
+    query, key, value, dense = quantise_projections(numbers, layer, attention, hidden)
+    gelu_scale = _gelu_scale(numbers)
+    ffn = numbers.linear(
+        "the first feed-forward layer",
+        weight_of(layer.ffn),
+        bias_of(layer.ffn),
+        numbers.reads(ffn_input, seen["ffn_input"]),
+        fraction=GELU_FRACTION,
+    )
+    ffn_output = numbers.summed(
+        "the second feed-forward layer",
+        "ffn_output",
+        "ffn_input",
+        weight_of(layer.ffn_output),
+        bias_of(layer.ffn_output),
+        numbers.reads(gelu_scale, seen["ffn_intermediate"]),
+    )
+    assert dense.fraction is not None and ffn_output.fraction is not None
+    return QuantisedLayer(
+        query=query,
+        key=key,
+        value=value,
+        scores=matmul_numbers(numbers, "scores", attention.score_unit, SCORE_FRACTION),
+        spans=spans,
+        probability_exponents=tuple(
+            -PROBABILITY_FRACTION - int(octave) - mantissa_bits(numbers.fmt)
+            for octave in log2_exact(attention.probabilities)
+        ),
+        contexts=matmul_numbers(numbers, "contexts", attention.context_factor, None),
+        attention_dense=dense,
+        attention_norm=numbers.norm(
+            "the attention's normalisation",
+            layer.attention_norm,
+            seen["ffn_input"],
+            ffn_input,
+            dense.fraction,
+            float(hidden[0]),
+        ),
+        ffn=ffn,
+        gelu=_gelu(numbers, gelu_scale),
+        ffn_output=ffn_output,
+        output_norm=numbers.norm(
+            "the layer's normalisation",
+            layer.output_norm,
+            seen["output"],
+            output,
+            ffn_output.fraction,
+            float(ffn_input[0]),
+        ),
+        scales={
+            "hidden": hidden,
+            "query": attention.query,
+            "key": attention.key,
+            "value": attention.value,
+            "probabilities": attention.probabilities,
+            "context": attention.context,
+            "ffn_input": ffn_input,
+            "ffn_intermediate": gelu_scale,
+            "output": output,
+        },
+    )
+
+
+def _gelu_scale(numbers: ModelNumbers) -> Float64:
+    scale = numbers.fit("ffn_intermediate", per_channel=numbers.per_channel, power_of_two=True)
+    # no channel is lifted beyond the last bit of GELU's result, nor by more than a lift holds
+    return np.maximum(scale, math.ldexp(1, -GELU_FRACTION))
+
+
+def _gelu(numbers: ModelNumbers, scale: Float64) -> GeluLayer:
+    octaves = log2_exact(scale)
+    lowest = int(octaves.max())
+    return GeluLayer(
+        name=f"GELU{numbers.suffix}",
+        exponent=-GELU_FRACTION - lowest - mantissa_bits(numbers.fmt),
+        lifts=lowest - octaves,
+    )

@@ -1,0 +1,134 @@
+"""Every scale of a model chosen, and every tensor rounded, for one machine."""
+
+from __future__ import annotations
+
+import numpy as np
+from alembert.config.machine import MachineConfig
+from numpy.typing import ArrayLike, NDArray
+
+from .calibrate import Calibration
+from .classifier import Classifier
+from .code_grid import codes_of, fit_scale, nearest
+from .errors import CompileError
+from .linear_layer import LinearLayer
+from .model import Model
+from .model_numbers import ModelNumbers, bias_of, weight_of
+from .norm_layer import NormLayer, wide_fraction
+from .quantise_heads import quantise_classifiers, quantise_masked_heads
+from .quantise_layer import quantise_layer
+from .quantised_model import QuantisedModel
+from .spans import head_spans
+
+__all__ = ["quantise_model"]
+
+Float64 = NDArray[np.float64]
+
+
+def quantise_model(
+    model: Model,
+    calibration: Calibration,
+    machine: MachineConfig,
+    *,
+    classifier: Classifier | None = None,
+    spans: ArrayLike | None = None,
+) -> QuantisedModel:
+    """Choose every scale, and round every tensor of the model.
+
+    Parameters
+    ----------
+    model : Model
+    calibration : Calibration
+        Of this model, with the same spans.
+    machine : MachineConfig
+    classifier : Classifier, optional
+        In place of the masked-language head.
+    spans : array of int, optional
+        How far heads see; see :func:`alembert_compiler.spans.head_spans`.
+
+    Raises
+    ------
+    CompileError
+        A layer does not fit the machine's numbers, its activation is another GELU, there is no
+        head, or the calibration was made with other spans.
+    """
+    numbers = ModelNumbers(model.config, calibration, machine)
+    reach = head_spans(model.config, spans)
+    if calibration.spans != reach:
+        raise CompileError(f"spans must be those of the calibration, not {reach}")
+    if classifier is None and model.decoder is None:
+        raise CompileError("the checkpoint has no masked-language head")
+    of_passes = [numbers.of_pass(index) for index in range(len(model.layers))]
+    hidden = of_passes[0].fit("hidden")
+    behind = [each.fit("output") for each in of_passes]
+    layers = tuple(
+        quantise_layer(own, layer, of_heads, before, after)
+        for own, layer, of_heads, before, after in zip(
+            of_passes, model.layers, reach, [hidden, *behind], behind
+        )
+    )
+    embedded = hidden
+    if model.mapping is not None:
+        embedded = numbers.fit("embeddings", per_channel=numbers.per_channel)
+    words, word_scale, positions, embedding_norm = _embeddings(numbers, model, embedded)
+    scales = {
+        "words": np.full(numbers.config.embedding_size, word_scale),
+        "embeddings": embedded,
+        "hidden": hidden,
+    }
+    if classifier is None:
+        off_ramps, scales["head_normalised"] = quantise_masked_heads(numbers, model, behind)
+    else:
+        off_ramps, pooled = quantise_classifiers(numbers, classifier, behind)
+        scales |= {} if pooled is None else {"pooled": pooled}
+    return QuantisedModel(
+        config=numbers.config,
+        machine=numbers.machine,
+        words=words,
+        positions=positions,
+        embedding_norm=embedding_norm,
+        mapping=_mapping(numbers, model, embedded, hidden),
+        layers=layers,
+        off_ramps=off_ramps,
+        scales=scales,
+    )
+
+
+def _mapping(
+    numbers: ModelNumbers, model: Model, embedded: Float64, hidden: Float64
+) -> LinearLayer | None:
+    if model.mapping is None:
+        return None
+    return numbers.linear(
+        "the embedding's mapping",
+        weight_of(model.mapping),
+        bias_of(model.mapping),
+        numbers.reads(embedded, numbers.calibration["embeddings"]),
+        scale=hidden,
+    )
+
+
+def _embeddings(
+    numbers: ModelNumbers, model: Model, scale: Float64
+) -> tuple[NDArray[np.int64], float, NDArray[np.int64], NormLayer]:
+    table = model.word_embeddings.astype(np.float64)
+    word_scale = fit_scale(table, np.abs(table).max(axis=0), numbers.fmt, per_channel=False)
+    integers = nearest(table / word_scale, numbers.fmt)
+    positions = model.position_embeddings.astype(np.float64) + model.segment_embedding
+    largest = float(np.abs(positions).max())
+    fraction = wide_fraction(
+        largest,
+        largest + float(np.abs(table).max()),
+        numbers.config.embedding_size,
+        numbers.config.layer_norm_eps,
+    )
+    wide = np.clip(np.rint(np.ldexp(positions, fraction)), -(1 << 15), (1 << 15) - 1)
+    seen = numbers.of_pass(0).calibration
+    norm = numbers.norm(
+        "the embeddings' normalisation",
+        model.embedding_norm,
+        seen["hidden" if model.mapping is None else "embeddings"],
+        scale,
+        fraction,
+        float(word_scale[0]),
+    )
+    return codes_of(integers, numbers.fmt), float(word_scale[0]), wide.astype(np.int64), norm
