@@ -134,9 +134,7 @@ class ExternalMemory:
         Raises
         ------
         InstructionError
-            DMA_WRITE: they are not all inside the region, or it is IMAGE, which refuses writes.
+            DMA_WRITE: they are not all inside the region.
         """
-        if base == MemoryBase.IMAGE:
-            raise InstructionError(MachineFault.DMA_WRITE, "IMAGE is never written")
         words = data.shape[1] // self.word_bytes
         self.read(base, offset, words, MachineFault.DMA_WRITE)[:] = data

@@ -9,6 +9,7 @@ from alembert.config.isa import (
     FORMATS,
     INSTRUCTION_WIDTH,
     OPERANDS,
+    WRITABLE,
     Instruction,
     Opcode,
     ResultKind,
@@ -85,6 +86,8 @@ def legal(rng: random.Random, machine: MachineConfig) -> Instruction:
         elif name == "unit":
             can = opcode is Opcode.MATMUL and machine.attention is not None
             values[name] = rng.randrange(2) if can else 0
+        elif name == "memory_base" and opcode is Opcode.STORE:
+            values[name] = rng.choice(WRITABLE)
         else:
             values[name] = rng.randint(place.min, place.max)
     return Instruction(opcode, values)

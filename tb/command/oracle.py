@@ -81,6 +81,8 @@ def _is_refused(v: dict[str, int], opcode: Opcode, machine: MachineConfig) -> bo
     if any(v[name] == 0 for name in DIMENSIONS if name in v):
         return True
     match FORMATS[opcode].unit:
+        case Unit.DMA:
+            return opcode is Opcode.STORE and v["memory_base"] < 2
         case Unit.MATRIX:
             if v["kind"] == ResultKind.TOKEN:
                 return True

@@ -8,7 +8,7 @@ import random
 import pytest
 from alembert.command import Decoder
 from alembert.config.command import FOOTPRINTS, MachineFault
-from alembert.config.isa import FORMATS, Instruction, Opcode, Unit
+from alembert.config.isa import FORMATS, Instruction, MemoryBase, Opcode, Unit
 from alembert_golden.decoder import resolve
 from alembert_golden.machine_fault import InstructionError
 from command.instructions import anything
@@ -31,7 +31,12 @@ def test_every_working_instruction_has_its_words() -> None:
     ("opcode", "values", "reads", "writes"),
     [
         (Opcode.LOAD, {"rows": 3, "columns": 4, "o_address": 8, "o_stride": 5}, [], [(8, 23)]),
-        (Opcode.STORE, {"rows": 1, "columns": 4, "a_address": 8}, [(8, 12)], []),
+        (
+            Opcode.STORE,
+            {"rows": 1, "columns": 4, "a_address": 8, "memory_base": MemoryBase.SCRATCH},
+            [(8, 12)],
+            [],
+        ),
         # 9 terms are 3 words of 4 codes; 5 wide numbers are 3 words; a row for each of 5 columns
         (
             Opcode.MATMUL,

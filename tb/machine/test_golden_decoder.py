@@ -17,7 +17,7 @@ CONFIG, INT8 = MACHINES["adaptivfloat"], MACHINES["int8"]
 LEGAL: dict[Opcode, dict[str, int]] = {
     Opcode.LOAD: {"columns": 4, "o_stride": 4},
     Opcode.GATHER: {"columns": 4, "o_stride": 4},
-    Opcode.STORE: {"columns": 4, "a_stride": 4},
+    Opcode.STORE: {"columns": 4, "a_stride": 4, "memory_base": 2},
     Opcode.LINEAR: {"columns": 9, "depth": 10, "o_stride": 3, "a_stride": 3},
     Opcode.MATMUL: {"columns": 9, "depth": 10, "o_stride": 3, "a_stride": 3, "b_stride": 3},
     Opcode.SOFTMAX: {"columns": 9, "o_stride": 3, "a_stride": 5},
@@ -92,6 +92,12 @@ def test_dimensions_and_strides(opcode: Opcode) -> None:
 @pytest.mark.parametrize(
     ("opcode", "changes", "message"),
     [
+        (
+            Opcode.STORE,
+            {"memory_base": 1},
+            "OPERAND: store: memory_base must be OUTPUT or SCRATCH, not INPUT",
+        ),
+        (Opcode.STORE, {"memory_base": 3}, ""),
         (Opcode.LINEAR, {"unit": 1}, "OPERAND: linear: unit must be 0, not 1"),
         (Opcode.MATMUL, {"unit": 1}, "OPERAND: matmul: unit must be one that there is, not 1"),
         (

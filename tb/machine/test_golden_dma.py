@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 from alembert.config.command import MachineFault
-from alembert.config.isa import Instruction, MemoryBase, Opcode
+from alembert.config.isa import WRITABLE, Instruction, MemoryBase, Opcode
 from alembert_golden.dma import gather, load, store
 from alembert_golden.machine_fault import InstructionError
 from hypothesis import given, settings
@@ -64,12 +64,14 @@ def test_load_and_store(
     np.testing.assert_array_equal(scratchpad, expected)
 
     place = {"a_address": int(address), "a_stride": int(stride)}
-    one = resolved(Instruction(Opcode.STORE, operands | place), CONFIG)
-    scratchpad = random_scratchpad(rng, CONFIG, 2)
-    if base is MemoryBase.IMAGE:
-        with pytest.raises(InstructionError, match=r"^DMA_WRITE: IMAGE is never written$"):
-            store(one, scratchpad, external, CONFIG, pass_number=pass_number)
+    given = Instruction(Opcode.STORE, operands | place)
+    if base not in WRITABLE:
+        rule = f"^OPERAND: store: memory_base must be OUTPUT or SCRATCH, not {base.name}$"
+        with pytest.raises(InstructionError, match=rule):
+            resolved(given, CONFIG)
         return
+    one = resolved(given, CONFIG)
+    scratchpad = random_scratchpad(rng, CONFIG, 2)
     before = {key: region.copy() for key, region in external.regions.items()}
     store(one, scratchpad, external, CONFIG, pass_number=pass_number)
     for sentence in range(2):
@@ -131,25 +133,25 @@ def test_memory_that_is_not_there() -> None:
     rng = np.random.default_rng(1)
     external, scratchpad = memory(rng, 20, 2), random_scratchpad(rng, CONFIG, 2)
     untouched = scratchpad.copy()
-    operands = {"rows": 2, "columns": 5, "memory_base": 1, "memory_offset": 6, "pitch": 4}
+    operands = {"rows": 2, "columns": 5, "memory_base": 2, "memory_offset": 6, "pitch": 4}
     one = resolved(Instruction(Opcode.LOAD, operands | {"o_stride": 5}), CONFIG)
     load(one, scratchpad, external, CONFIG, pass_number=2)
     scratchpad[:] = untouched
     fails(
         MachineFault.DMA_READ,
-        "words 14…23 of INPUT must lie within its 80 bytes",
+        "words 14…23 of OUTPUT must lie within its 80 bytes",
         *(load, one, scratchpad, external, CONFIG),
         pass_number=3,
     )
     one = resolved(Instruction(Opcode.STORE, operands | {"a_stride": 5}), CONFIG)
-    before = external.region(MemoryBase.INPUT).copy()
+    before = external.region(MemoryBase.OUTPUT).copy()
     fails(
         MachineFault.DMA_WRITE,
-        "words 14…23 of INPUT must lie within its 80 bytes",
+        "words 14…23 of OUTPUT must lie within its 80 bytes",
         *(store, one, scratchpad, external, CONFIG),
         pass_number=3,
     )
-    np.testing.assert_array_equal(external.region(MemoryBase.INPUT), before)
+    np.testing.assert_array_equal(external.region(MemoryBase.OUTPUT), before)
     np.testing.assert_array_equal(scratchpad, untouched)
 
 

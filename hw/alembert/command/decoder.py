@@ -14,6 +14,7 @@ from ..config.isa import (
     INSTRUCTION_WIDTH,
     LENGTH,
     TARGETS,
+    WRITABLE,
     Opcode,
     ResultKind,
     Unit,
@@ -176,6 +177,8 @@ class Decoder(wiring.Component):
         if not machine.special.has_tokens:
             illegal.append(self._is([Opcode.RESCALE]) | (is_special & (kind == ResultKind.TOKEN)))
         illegal += [
+            self._is([Opcode.STORE])
+            & ~Cat(self._field("memory_base") == b for b in WRITABLE).any(),
             is_matrix & (kind == ResultKind.TOKEN),
             is_special & (kind == ResultKind.COLUMNS),
             is_special & (columns > machine.longest_row),

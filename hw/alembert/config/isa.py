@@ -19,6 +19,7 @@ __all__ = [
     "LENGTH",
     "OPERANDS",
     "TARGETS",
+    "WRITABLE",
     "Instruction",
     "InstructionFormat",
     "MemoryBase",
@@ -70,6 +71,10 @@ class MemoryBase(enum.IntEnum):
     """What the host reads after it."""
     SCRATCH = 3
     """Room for tensors that do not fit on chip."""
+
+
+WRITABLE = (MemoryBase.OUTPUT, MemoryBase.SCRATCH)
+"""What the machine writes; a STORE anywhere else is refused."""
 
 
 class ResultKind(enum.IntEnum):
@@ -286,7 +291,7 @@ _FORMATS = (
         Opcode.STORE,
         Unit.DMA,
         ("rows", "columns", *_A, *_MEMORY, "pitch"),
-        "Rows of `columns` words from the scratchpad to memory, one after the other.",
+        "Rows of `columns` words from the scratchpad to OUTPUT or SCRATCH, one after the other.",
     ),
     InstructionFormat(
         Opcode.GATHER,
