@@ -11,7 +11,8 @@ from .attention_scales import AttentionScales
 from .layer import Layer
 from .linear_layer import LinearLayer, requantisation
 from .model_numbers import ModelNumbers, bias_of, weight_of
-from .quantised_model import MatmulNumbers
+from .quantised_model import MatmulNumbers, RescaleLayer
+from .token_linear import TokenInput
 
 __all__ = ["matmul_numbers", "quantise_projections"]
 
@@ -20,8 +21,9 @@ Float64 = NDArray[np.float64]
 
 def quantise_projections(
     numbers: ModelNumbers, layer: Layer, scales: AttentionScales, hidden: Float64
-) -> tuple[LinearLayer, LinearLayer, LinearLayer, LinearLayer]:
-    """The projections to queries, keys and values, and the output projection."""
+) -> tuple[LinearLayer, LinearLayer, LinearLayer, LinearLayer, RescaleLayer | None]:
+    """The projections to queries, keys and values, and the output projection with what follows
+    it."""
     inputs = numbers.reads(hidden, numbers.calibration["hidden"])
     # softmax is to base 2
     factor = math.log2(math.e) / math.sqrt(numbers.config.head_size)
@@ -47,16 +49,16 @@ def quantise_projections(
         inputs,
         scale=scales.value,
     )
-    dense = numbers.summed(
-        "the output projection",
-        "attention_output",
-        "hidden",
-        weight_of(layer.attention_dense),
-        # a row of probabilities sums to 1: the values' bias passes unchanged
-        bias_of(layer.attention_dense) + value_bias @ weight_of(layer.attention_dense),
-        numbers.reads(scales.context, numbers.calibration["context"].minus(value_bias)),
-    )
-    return query, key, value, dense
+    names = ("the output projection", "attention_output", "hidden")
+    weights = weight_of(layer.attention_dense)
+    # a row of probabilities sums to 1: the values' bias passes unchanged
+    bias = bias_of(layer.attention_dense) + value_bias @ weights
+    seen = numbers.calibration["context"].minus(value_bias)
+    if not numbers.is_token:
+        dense = numbers.summed(*names, weights, bias, numbers.reads(scales.context, seen))
+        return query, key, value, dense, None
+    inputs = TokenInput(lsb=float(scales.context[0]), seen=seen)
+    return query, key, value, *numbers.summed_tokens(*names, weights, bias, inputs)
 
 
 def matmul_numbers(

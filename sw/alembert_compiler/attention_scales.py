@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .calibrate import Calibration, Statistics
 from .code_grid import fit_scale
+from .norm_layer import wide_fraction_of
 
 __all__ = ["AttentionScales", "attention_scales"]
 
@@ -34,7 +35,7 @@ class AttentionScales:
     probabilities: Float64
     """[N], powers of two."""
     context: Float64
-    """[H], of contexts of such values."""
+    """[H], of contexts of such values; a power of two where they are wide."""
     score_unit: Float64
     """[N], s_q · s_k."""
     context_factor: Float64
@@ -48,6 +49,7 @@ def attention_scales(
     heads: int,
     value_bias: ArrayLike,
     per_channel: bool,
+    is_token: bool = False,
 ) -> AttentionScales:
     """Choose the scales of a layer's attention.
 
@@ -61,6 +63,8 @@ def attention_scales(
         Of the value projection; folded into the output projection's.
     per_channel : bool
         Values and contexts may have a scale a channel; one for all otherwise.
+    is_token : bool
+        Contexts are wide numbers, of one scale for all; values have one a head.
     """
 
     def fit(seen: Statistics, per_channel: bool, power_of_two: bool = False) -> Float64:
@@ -72,6 +76,16 @@ def attention_scales(
             power_of_two=power_of_two,
         )
 
+    def fit_groups(seen: Statistics, count: int) -> Float64:
+        """One scale for each of as many groups of channels side by side."""
+        scale = np.ones(len(seen.low))
+        for group in np.split(np.arange(len(scale)), count):
+            part = Statistics(
+                low=seen.low[group], high=seen.high[group], samples=seen.samples[:, group]
+            )
+            scale[group] = fit(part, per_channel=False)
+        return scale
+
     width = len(calibration["query"].low) // heads
     factor = math.log2(math.e) / math.sqrt(width)
     query, key = _balanced(
@@ -81,15 +95,15 @@ def attention_scales(
         power_of_two=isinstance(fmt, AdaptivFloatFormat),
     )
     probabilities = fit(calibration["probabilities"], True, power_of_two=True)
-    value = fit(calibration["value"].minus(value_bias), per_channel)
-    relative = calibration["context"].minus(value_bias).scaled(1 / value)
-    groups = np.split(np.arange(width * heads), heads if per_channel else 1)
-    context = value.copy()
-    for group in groups:
-        part = Statistics(
-            low=relative.low[group], high=relative.high[group], samples=relative.samples[:, group]
-        )
-        context[group] *= fit(part, per_channel=False)
+    values = calibration["value"].minus(value_bias)
+    contexts = calibration["context"].minus(value_bias)
+    if is_token:
+        value = fit_groups(values, heads)
+        fraction = wide_fraction_of(float(contexts.largest.max()))
+        context = np.full(width * heads, math.ldexp(1, -fraction))
+    else:
+        value = fit(values, per_channel)
+        context = value * fit_groups(contexts.scaled(1 / value), heads if per_channel else 1)
     first = np.arange(heads) * width
     return AttentionScales(
         query=query,

@@ -35,6 +35,7 @@ def compile_model(
     max_targets: int = 1,
     head: str | Classifier = "mlm",
     spans: ArrayLike | None = None,
+    activations: str = "static",
     keep_hidden: bool = False,
 ) -> Image:
     """Quantise a model, choose addresses, and put program and weights into an image.
@@ -57,6 +58,9 @@ def compile_model(
     spans : array of int, optional
         How far heads see, as in the calibration: [heads], or [layers, heads] where every pass has
         a layer of its own. Keys at a distance of a span or more are masked; 0 masks none.
+    activations : str
+        "static": the scales of codes are those of the calibration. "token": contexts, and what
+        GELU makes, are scaled by each row's largest magnitude instead; where codes are INT8.
     keep_hidden : bool
         Hidden states of every pass are stored in OUTPUT, too.
 
@@ -69,7 +73,9 @@ def compile_model(
         raise CompileError(f"head must be 'mlm', 'classifier' or a Classifier, not {head!r}")
     classifier = None if head == "mlm" else Classifier.of(model) if head == "classifier" else head
     _check_model(model.config, machine, classifier)
-    quantised = quantise_model(model, calibration, machine, classifier=classifier, spans=spans)
+    quantised = quantise_model(
+        model, calibration, machine, classifier=classifier, spans=spans, activations=activations
+    )
     return compile_quantised(
         quantised, max_length=max_length, max_targets=max_targets, keep_hidden=keep_hidden
     )

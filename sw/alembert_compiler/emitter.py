@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from alembert.config.isa import LENGTH, MemoryBase, Opcode, ResultKind
@@ -10,7 +11,7 @@ from .layout import ImageData, Words
 from .linear_layer import LinearLayer
 from .norm_layer import NormLayer
 from .program import ProgramBuilder, Tensor, View
-from .quantised_model import QuantisedModel
+from .quantised_model import QuantisedModel, RescaleLayer
 
 __all__ = ["Emitter", "OutputLayout"]
 
@@ -73,6 +74,24 @@ class Emitter:
         """Rows of ``count`` wide numbers."""
         return self.program.tensor(name, rows, self.words.wides(count))
 
+    def token_tensor(self, name: str, rows: int, count: int) -> tuple[Tensor, View]:
+        """Rows of ``count`` codes with a scale each, and its view from the words with these on."""
+        words, alignment = self.words.codes(count), self.words.main_alignment
+        tensor = self.program.tensor(name, rows, words + 1, alignment=alignment)
+        return tensor, tensor.at(words)
+
+    def slice_width(self, columns: int) -> int:
+        """Columns of a slice: whole words and tiles, 64 if there are so many, else a quarter."""
+        unit = self.model.machine.word_codes
+        return min(max(64 // unit, 1), -(-columns // (4 * unit))) * unit
+
+    def take_turns(self, count: int, *stages: Callable[[int], None]) -> None:
+        """Call every stage for 0 … count − 1, each stage ``lag`` numbers behind the one before."""
+        for step in range(count + self.lag * (len(stages) - 1)):
+            for place, stage in enumerate(stages):
+                if 0 <= (index := step - place * self.lag) < count:
+                    stage(index)
+
     def linear(
         self,
         layer: LinearLayer,
@@ -125,6 +144,47 @@ class Emitter:
             epsilon=norm.epsilon,
             exponent=norm.exponent,
         )
+
+    def rescaled(
+        self,
+        linear: LinearLayer,
+        rescale: RescaleLayer,
+        note: str,
+        a: Tensor,
+        largest: View,
+        o: Tensor,
+    ) -> None:
+        """A linear layer of codes with a scale a token to wide ``o``, slice by slice: RESCALE of
+        one runs beside the products of the next."""
+        columns, width = linear.columns, self.slice_width(linear.columns)
+        starts = range(0, columns, width)
+        sums = [self.wide_tensor(f"sums {k} of {o.name}", o.rows, width) for k in starts]
+        bias, lanes = self.parameters[rescale.name], self.model.machine.word_wides
+
+        def multiply(index: int) -> None:
+            first = starts[index]
+            part = linear.slice(first, min(first + width, columns))
+            self.linear(part, f"{note}, sums from {first}", a, sums[index], ResultKind.WIDE)
+
+        def scale(index: int) -> None:
+            first = starts[index]
+            self.emit(
+                Opcode.RESCALE,
+                f"{note}, rescaled from {first}",
+                o=o.at(first // lanes),
+                a=sums[index],
+                b=largest,
+                p=bias.at(first // lanes),
+                rows=LENGTH,
+                columns=min(width, columns - first),
+                kind=ResultKind.WIDE,
+                has_b=1,
+                multiplier=rescale.multiplier,
+                shift=rescale.shift,
+                has_bias=1,
+            )
+
+        self.take_turns(len(starts), multiply, scale)
 
     def load_parameters(self, name: str, content: bytes) -> None:
         """Parameters of a special function, to the scratchpad for the whole run."""

@@ -15,7 +15,14 @@ from .code_grid import codes_of, fit_scale, mantissa_bits
 from .errors import CompileError
 from .weight_rounding import round_weights
 
-__all__ = ["LinearInput", "LinearLayer", "log2_exact", "quantise_linear", "requantisation"]
+__all__ = [
+    "LinearInput",
+    "LinearLayer",
+    "log2_exact",
+    "quantise_linear",
+    "requantisation",
+    "round_layer",
+]
 
 Float64 = NDArray[np.float64]
 
@@ -134,13 +141,7 @@ def quantise_linear(
     """
     weights = np.asarray(weights, dtype=np.float64)
     bias = np.asarray(bias, dtype=np.float64)
-    depth, columns = weights.shape
-    if depth > array.vmac.max_depth:
-        raise CompileError(
-            f"{name} sums {depth} products, the machine's accumulators {array.vmac.max_depth} "
-            "at most"
-        )
-    integers, unit = _round(weights, inputs, array)
+    integers, unit = round_layer(name, weights, inputs, array)
     if inputs.mean is not None:
         exact = inputs.mean @ weights
         bias = bias + exact - (inputs.mean / inputs.scale) @ (integers * unit)
@@ -156,7 +157,7 @@ def quantise_linear(
         fraction = min(fraction, -int(log2_exact(unit).max()))
     factor = unit / np.asarray(scale) if fraction is None else np.ldexp(unit, fraction)
     parameters = ChannelParameters.of(
-        columns,
+        len(bias),
         bias=sums.astype(np.int64),
         wide=fraction is not None,
         **requantisation(name, factor, array, fraction),
@@ -195,10 +196,21 @@ def requantisation(
     return {"exponent": -exponent}
 
 
-def _round(
-    weights: Float64, inputs: LinearInput, array: VmacArrayConfig
+def round_layer(
+    name: str, weights: Float64, inputs: LinearInput, array: VmacArrayConfig
 ) -> tuple[Float64, Float64]:
-    """Integers [K, N] of the weights for inputs in integers, and their scales [N]."""
+    """Integers [K, N] of the weights for inputs in integers, and their scales [N].
+
+    Raises
+    ------
+    CompileError
+        The layer is too deep.
+    """
+    if len(weights) > array.vmac.max_depth:
+        raise CompileError(
+            f"{name} sums {len(weights)} products, the machine's accumulators "
+            f"{array.vmac.max_depth} at most"
+        )
     fmt = array.vmac.pair.weight
     if isinstance(fmt, TernaryFormat):
         scale = float(inputs.scale[0])

@@ -84,6 +84,7 @@ def _load_parameters(emitter: Emitter) -> None:
         _load_norm(emitter, norm)
     for layer in shared:
         _load_lifts(emitter, layer.gelu)
+        _load_biases(emitter, layer)
 
 
 def _load_layer(emitter: Emitter, layer: QuantisedLayer) -> None:
@@ -91,6 +92,7 @@ def _load_layer(emitter: Emitter, layer: QuantisedLayer) -> None:
     _load_norm(emitter, layer.attention_norm)
     _load_norm(emitter, layer.output_norm)
     _load_lifts(emitter, layer.gelu)
+    _load_biases(emitter, layer)
 
 
 def _load_norm(emitter: Emitter, norm: NormLayer) -> None:
@@ -100,6 +102,13 @@ def _load_norm(emitter: Emitter, norm: NormLayer) -> None:
 def _load_lifts(emitter: Emitter, gelu: GeluLayer) -> None:
     if gelu.lifts.any():
         emitter.load_parameters(gelu.name, wide_rows(gelu.lifts[np.newaxis], emitter.words))
+
+
+def _load_biases(emitter: Emitter, layer: QuantisedLayer) -> None:
+    for rescale in (layer.attention_rescale, layer.ffn_rescale):
+        if rescale is not None:
+            content = wide_rows(rescale.bias[np.newaxis], emitter.words)
+            emitter.load_parameters(rescale.name, content)
 
 
 def _embed(emitter: Emitter) -> Tensor:
@@ -147,13 +156,28 @@ def _emit_pass(emitter: Emitter, hidden: Tensor, index: int, suffix: str) -> Non
     layer, width = model.layer_of(index), model.config.hidden_size
     if len(model.layers) > 1:
         _load_layer(emitter, layer)
-    context = emit_attention(emitter, layer, hidden, suffix)
+    context, largest = emit_attention(emitter, layer, hidden, suffix)
     projection = emitter.wide_tensor(f"projection{suffix}", length, width)
     ffn_input = emitter.code_tensor(f"ffn_input{suffix}", length, width)
-    emitter.linear(layer.attention_dense, "output projection", context, projection, WIDE)
+    if layer.attention_rescale is None or largest is None:
+        emitter.linear(layer.attention_dense, "output projection", context, projection, WIDE)
+    else:
+        emitter.rescaled(
+            layer.attention_dense,
+            layer.attention_rescale,
+            "output projection",
+            context,
+            largest,
+            projection,
+        )
     emitter.norm(layer.attention_norm, "after attention", ffn_input, projection, hidden)
-    middle = emit_feed_forward(emitter, layer, ffn_input, suffix)
+    middle, largest = emit_feed_forward(emitter, layer, ffn_input, suffix)
     total = emitter.wide_tensor(f"ffn_output{suffix}", length, width)
-    emitter.linear(layer.ffn_output, "feed-forward output", middle, total, WIDE)
+    if layer.ffn_rescale is None or largest is None:
+        emitter.linear(layer.ffn_output, "feed-forward output", middle, total, WIDE)
+    else:
+        emitter.rescaled(
+            layer.ffn_output, layer.ffn_rescale, "feed-forward output", middle, largest, total
+        )
     emitter.norm(layer.output_norm, "hidden states", hidden, total, ffn_input)
     emit_off_ramp(emitter, model.off_ramp_of(index), hidden, suffix)

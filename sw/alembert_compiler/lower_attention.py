@@ -5,16 +5,20 @@ from __future__ import annotations
 from alembert.config.isa import LENGTH, Opcode, ResultKind
 
 from .emitter import Emitter
-from .program import Tensor
+from .program import Tensor, View
 from .quantised_model import QuantisedLayer
 
 __all__ = ["emit_attention"]
 
-CODES, WIDE, COLUMNS = ResultKind.CODES, ResultKind.WIDE, ResultKind.COLUMNS
+CODES, WIDE = ResultKind.CODES, ResultKind.WIDE
+COLUMNS, TOKEN = ResultKind.COLUMNS, ResultKind.TOKEN
 
 
-def emit_attention(emitter: Emitter, layer: QuantisedLayer, hidden: Tensor, suffix: str) -> Tensor:
-    """Queries to contexts, head by head; returns the contexts."""
+def emit_attention(
+    emitter: Emitter, layer: QuantisedLayer, hidden: Tensor, suffix: str
+) -> tuple[Tensor, View | None]:
+    """Queries to contexts, head by head; returns the contexts, and the rows' largest magnitudes if
+    they have a scale a token."""
     model, length = emitter.model, emitter.max_length
     unit = int(model.machine.attention is not None)
     heads, width = model.config.num_attention_heads, model.config.hidden_size
@@ -25,7 +29,13 @@ def emit_attention(emitter: Emitter, layer: QuantisedLayer, hidden: Tensor, suff
     query = emitter.code_tensor(f"query{suffix}", length, width, product)
     key = emitter.code_tensor(f"key{suffix}", length, width, product)
     value = emitter.code_tensor(f"value{suffix}", width, length, product)
-    context = emitter.code_tensor(f"context{suffix}", length, width, either)
+    is_token = layer.attention_rescale is not None
+    if is_token:
+        context = emitter.wide_tensor(f"context sums{suffix}", length, width)
+        context_words = emitter.words.wides(head_size)
+    else:
+        context = emitter.code_tensor(f"context{suffix}", length, width, either)
+        context_words = head_words
     scores = [emitter.wide_tensor(f"scores {h}{suffix}", length, length) for h in range(heads)]
     probabilities = [
         emitter.code_tensor(f"probabilities {h}{suffix}", length, length, product)
@@ -71,13 +81,13 @@ def emit_attention(emitter: Emitter, layer: QuantisedLayer, hidden: Tensor, suff
         emitter.emit(
             Opcode.MATMUL,
             f"context of head {head}",
-            o=context.at(head * head_words),
+            o=context.at(head * context_words),
             a=probabilities[head],
             b=value.row(head * head_size),
             rows=LENGTH,
             columns=head_size,
             depth=LENGTH,
-            kind=CODES,
+            kind=WIDE if is_token else CODES,
             unit=unit,
             multiplier=numbers.multiplier,
             shift=numbers.shift,
@@ -85,10 +95,18 @@ def emit_attention(emitter: Emitter, layer: QuantisedLayer, hidden: Tensor, suff
         )
 
     # softmax of a head runs beside scores of the next and contexts of the one before
-    lag = emitter.lag
-    for step in range(heads + 2 * lag):
-        stages = ((score, step), (normalise, step - lag), (combine, step - 2 * lag))
-        for stage, head in stages:
-            if 0 <= head < heads:
-                stage(head)
-    return context
+    emitter.take_turns(heads, score, normalise, combine)
+    if not is_token:
+        return context, None
+    tokens, largest = emitter.token_tensor(f"context{suffix}", length, width)
+    emitter.emit(
+        Opcode.RESCALE,
+        "contexts",
+        o=tokens,
+        a=context,
+        rows=LENGTH,
+        columns=width,
+        kind=TOKEN,
+        multiplier=1,
+    )
+    return tokens, largest

@@ -5,21 +5,35 @@ from __future__ import annotations
 from alembert.config.isa import LENGTH, Opcode, ResultKind
 
 from .emitter import Emitter
-from .program import Tensor
+from .program import Tensor, View
 from .quantised_model import GeluLayer, QuantisedLayer
 
 __all__ = ["emit_feed_forward"]
 
-CODES, WIDE = ResultKind.CODES, ResultKind.WIDE
+CODES, WIDE, TOKEN = ResultKind.CODES, ResultKind.WIDE, ResultKind.TOKEN
 
 
 def emit_feed_forward(
     emitter: Emitter, layer: QuantisedLayer, ffn_input: Tensor, suffix: str
-) -> Tensor:
-    """The first layer and GELU, slice by slice; returns what the second layer reads."""
+) -> tuple[Tensor, View | None]:
+    """The first layer and GELU; returns what the second layer reads, and the rows' largest
+    magnitudes if they have a scale a token."""
+    if layer.ffn_rescale is None:
+        return _in_slices(emitter, layer, ffn_input, suffix), None
+    length, columns = emitter.max_length, layer.ffn.columns
+    middle, largest = emitter.token_tensor(f"ffn_intermediate{suffix}", length, columns)
+    total = emitter.wide_tensor(f"ffn_sum{suffix}", length, columns)
+    emitter.linear(layer.ffn, "feed-forward", ffn_input, total, WIDE)
+    # a row's scale is known once all of it is: no slice can begin before
+    emitter.emit(Opcode.GELU, "GELU", o=middle, a=total, rows=LENGTH, columns=columns, kind=TOKEN)
+    return middle, largest
+
+
+def _in_slices(emitter: Emitter, layer: QuantisedLayer, ffn_input: Tensor, suffix: str) -> Tensor:
+    """GELU of a slice runs beside the products of the next."""
     length, columns = emitter.max_length, layer.ffn.columns
     middle = emitter.code_tensor(f"ffn_intermediate{suffix}", length, columns)
-    width = _slice_width(emitter, columns)
+    width = emitter.slice_width(columns)
     starts = range(0, columns, width)
     sums = [emitter.wide_tensor(f"ffn_sum {first}{suffix}", length, width) for first in starts]
 
@@ -33,19 +47,8 @@ def emit_feed_forward(
         first = starts[index]
         _gelu(emitter, layer.gelu, sums[index], middle, first, min(first + width, columns))
 
-    # GELU of a slice runs beside the products of the next
-    lag = emitter.lag
-    for step in range(len(starts) + lag):
-        for stage, index in ((multiply, step), (activate, step - lag)):
-            if 0 <= index < len(starts):
-                stage(index)
+    emitter.take_turns(len(starts), multiply, activate)
     return middle
-
-
-def _slice_width(emitter: Emitter, columns: int) -> int:
-    """Columns of a slice: whole words and tiles, 64 if there are so many, else a quarter."""
-    unit = emitter.model.machine.word_codes
-    return min(max(64 // unit, 1), -(-columns // (4 * unit))) * unit
 
 
 def _gelu(emitter: Emitter, gelu: GeluLayer, a: Tensor, o: Tensor, first: int, last: int) -> None:

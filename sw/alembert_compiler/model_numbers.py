@@ -15,6 +15,8 @@ from .layer import Dense, Norm
 from .linear_layer import LinearInput, LinearLayer, quantise_linear
 from .model_config import ModelConfig
 from .norm_layer import NormLayer, quantise_norm, wide_fraction
+from .quantised_model import RescaleLayer
+from .token_linear import TokenInput, quantise_token_linear
 
 __all__ = ["ModelNumbers", "bias_of", "weight_of"]
 
@@ -32,6 +34,8 @@ class ModelNumbers:
     machine : MachineConfig
     suffix : str
         Behind the name of every part, for messages and to tell layers apart.
+    is_token : bool
+        Contexts and what GELU makes are scaled token by token.
 
     Raises
     ------
@@ -46,9 +50,10 @@ class ModelNumbers:
         machine: MachineConfig,
         *,
         suffix: str = "",
+        is_token: bool = False,
     ) -> None:
         self.config, self.calibration, self.machine = config, calibration, machine
-        self.suffix, self.fmt = suffix, machine.fmt
+        self.suffix, self.fmt, self.is_token = suffix, machine.fmt, is_token
         # a ternary matrix has one scale, so its inputs must have one too
         self.per_channel = not isinstance(machine.main.vmac.pair.weight, TernaryFormat)
         form = machine.special.gelu.form
@@ -65,6 +70,7 @@ class ModelNumbers:
             self.calibration.of_pass(index),
             self.machine,
             suffix="" if self.config.num_layers == 1 else f" of layer {index + 1}",
+            is_token=self.is_token,
         )
 
     def fit(self, name: str, *, per_channel: bool = False, power_of_two: bool = False) -> Float64:
@@ -134,9 +140,28 @@ class ModelNumbers:
     ) -> LinearLayer:  # fmt: skip
         """A linear layer whose wide results are added to codes and normalised."""
         a = float(self.calibration[summand].largest.max())
-        b = float(self.calibration[residual].largest.max())
-        fraction = wide_fraction(a, a + b, self.config.hidden_size, self.config.layer_norm_eps)
+        fraction = self._sum_fraction(a, residual)
         return self.linear(name, weights, bias, inputs, fraction=fraction, may_coarsen=True)
+
+    def summed_tokens(
+        self, name: str, summand: str, residual: str, weights: Float64, bias: Float64,
+        inputs: TokenInput,
+    ) -> tuple[LinearLayer, RescaleLayer]:  # fmt: skip
+        """The same of inputs with a scale a token."""
+        a = float(self.calibration[summand].largest.max())
+        return quantise_token_linear(
+            f"{name}{self.suffix}",
+            weights,
+            bias,
+            inputs,
+            self.machine,
+            fraction_of=lambda largest: self._sum_fraction(max(a, largest), residual),
+        )
+
+    def _sum_fraction(self, largest: float, residual: str) -> int:
+        """Of wide numbers that a residual is added to."""
+        both = largest + float(self.calibration[residual].largest.max())
+        return wide_fraction(largest, both, self.config.hidden_size, self.config.layer_norm_eps)
 
 
 def weight_of(dense: Dense) -> Float64:

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from .code_grid import largest_integer, mantissa_bits
 from .errors import CompileError
 
-__all__ = ["NormLayer", "quantise_norm", "wide_fraction"]
+__all__ = ["NormLayer", "quantise_norm", "wide_fraction", "wide_fraction_of"]
 
 Float64 = NDArray[np.float64]
 
@@ -56,6 +56,11 @@ class NormLayer:
         return len(self.gamma)
 
 
+def wide_fraction_of(largest: float) -> int:
+    """Most fraction bits at which a wide number as large fits with a margin; 24 at most."""
+    return min(15 - _octave(largest * _MARGIN), 24)
+
+
 def wide_fraction(largest: float, largest_sum: float, length: int, epsilon: float) -> int:
     """Most fraction bits at which a wide number, its sum with a residual, and ε all fit.
 
@@ -69,7 +74,7 @@ def wide_fraction(largest: float, largest_sum: float, length: int, epsilon: floa
         Values of a row, n; ε is in units of n² times the last bit squared, 32 bits.
     epsilon : float
     """
-    room = [15 - _octave(largest * _MARGIN), 17 - _octave(largest_sum * _MARGIN), 24]
+    room = [wide_fraction_of(largest), 17 - _octave(largest_sum * _MARGIN)]
     if epsilon > 0:
         limit = math.ldexp(1, LayerNormConfig.EPSILON_WIDTH) - 1
         room.append(math.floor(math.log2(limit / epsilon / length**2) / 2))

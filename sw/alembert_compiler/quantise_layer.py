@@ -11,9 +11,10 @@ from .attention_layers import matmul_numbers, quantise_projections
 from .attention_scales import attention_scales
 from .code_grid import mantissa_bits
 from .layer import Layer
-from .linear_layer import log2_exact
+from .linear_layer import LinearLayer, log2_exact
 from .model_numbers import ModelNumbers, bias_of, weight_of
-from .quantised_model import GeluLayer, QuantisedLayer
+from .quantised_model import GeluLayer, QuantisedLayer, RescaleLayer
+from .token_linear import TokenInput
 
 __all__ = ["GELU_FRACTION", "quantise_layer"]
 
@@ -54,8 +55,11 @@ def quantise_layer(
         heads=numbers.config.num_attention_heads,
         value_bias=bias_of(layer.value),
         per_channel=numbers.per_channel,
+        is_token=numbers.is_token,
     )
-    query, key, value, dense = quantise_projections(numbers, layer, attention, hidden)
+    query, key, value, dense, dense_rescale = quantise_projections(
+        numbers, layer, attention, hidden
+    )
     gelu_scale = _gelu_scale(numbers)
     ffn = numbers.linear(
         "the first feed-forward layer",
@@ -64,15 +68,7 @@ def quantise_layer(
         numbers.reads(ffn_input, seen["ffn_input"]),
         fraction=GELU_FRACTION,
     )
-    ffn_output = numbers.summed(
-        "the second feed-forward layer",
-        "ffn_output",
-        "ffn_input",
-        weight_of(layer.ffn_output),
-        bias_of(layer.ffn_output),
-        numbers.reads(gelu_scale, seen["ffn_intermediate"]),
-    )
-    assert dense.fraction is not None and ffn_output.fraction is not None
+    ffn_output, ffn_rescale = _second(numbers, layer, gelu_scale)
     return QuantisedLayer(
         query=query,
         key=key,
@@ -90,7 +86,7 @@ def quantise_layer(
             layer.attention_norm,
             seen["ffn_input"],
             ffn_input,
-            dense.fraction,
+            _fraction(dense, dense_rescale),
             float(hidden[0]),
         ),
         ffn=ffn,
@@ -101,7 +97,7 @@ def quantise_layer(
             layer.output_norm,
             seen["output"],
             output,
-            ffn_output.fraction,
+            _fraction(ffn_output, ffn_rescale),
             float(ffn_input[0]),
         ),
         scales={
@@ -115,10 +111,34 @@ def quantise_layer(
             "ffn_intermediate": gelu_scale,
             "output": output,
         },
+        attention_rescale=dense_rescale,
+        ffn_rescale=ffn_rescale,
     )
 
 
+def _fraction(linear: LinearLayer, rescale: RescaleLayer | None) -> int:
+    """Fraction bits of what is normalised."""
+    fraction = linear.fraction if rescale is None else rescale.fraction
+    assert fraction is not None, "sums are wide"
+    return fraction
+
+
+def _second(
+    numbers: ModelNumbers, layer: Layer, scale: Float64
+) -> tuple[LinearLayer, RescaleLayer | None]:
+    """The second feed-forward layer, and what follows it."""
+    names = ("the second feed-forward layer", "ffn_output", "ffn_input")
+    weights, bias = weight_of(layer.ffn_output), bias_of(layer.ffn_output)
+    seen = numbers.calibration["ffn_intermediate"]
+    if not numbers.is_token:
+        return numbers.summed(*names, weights, bias, numbers.reads(scale, seen)), None
+    inputs = TokenInput(lsb=float(scale[0]), seen=seen)
+    return numbers.summed_tokens(*names, weights, bias, inputs)
+
+
 def _gelu_scale(numbers: ModelNumbers) -> Float64:
+    if numbers.is_token:
+        return np.full(numbers.config.intermediate_size, math.ldexp(1, -GELU_FRACTION))
     scale = numbers.fit("ffn_intermediate", per_channel=numbers.per_channel, power_of_two=True)
     # no channel is lifted beyond the last bit of GELU's result, nor by more than a lift holds
     return np.maximum(scale, math.ldexp(1, -GELU_FRACTION))

@@ -12,6 +12,7 @@ from .code_grid import codes_of, fit_scale, nearest
 from .errors import CompileError
 from .linear_layer import LinearLayer
 from .model import Model
+from .model_config import ModelConfig
 from .model_numbers import ModelNumbers, bias_of, weight_of
 from .norm_layer import NormLayer, wide_fraction
 from .quantise_heads import quantise_classifiers, quantise_masked_heads
@@ -31,6 +32,7 @@ def quantise_model(
     *,
     classifier: Classifier | None = None,
     spans: ArrayLike | None = None,
+    activations: str = "static",
 ) -> QuantisedModel:
     """Choose every scale, and round every tensor of the model.
 
@@ -44,14 +46,18 @@ def quantise_model(
         In place of the masked-language head.
     spans : array of int, optional
         How far heads see; see :func:`alembert_compiler.spans.head_spans`.
+    activations : str
+        "static", or "token": see :func:`alembert_compiler.compile.compile_model`.
 
     Raises
     ------
     CompileError
         A layer does not fit the machine's numbers, its activation is another GELU, there is no
-        head, or the calibration was made with other spans.
+        head, the calibration was made with other spans, or the machine cannot scale activations
+        token by token.
     """
-    numbers = ModelNumbers(model.config, calibration, machine)
+    _check_activations(model.config, machine, activations)
+    numbers = ModelNumbers(model.config, calibration, machine, is_token=activations == "token")
     reach = head_spans(model.config, spans)
     if calibration.spans != reach:
         raise CompileError(f"spans must be those of the calibration, not {reach}")
@@ -91,6 +97,22 @@ def quantise_model(
         off_ramps=off_ramps,
         scales=scales,
     )
+
+
+def _check_activations(config: ModelConfig, machine: MachineConfig, activations: str) -> None:
+    if activations not in ("static", "token"):
+        raise CompileError(f"activations must be 'static' or 'token', not {activations!r}")
+    if activations == "static":
+        return
+    if not machine.special.has_tokens:
+        raise CompileError(
+            f"activations are scaled token by token where codes are INT8, not {machine.fmt}"
+        )
+    if config.intermediate_size > machine.longest_row:
+        raise CompileError(
+            f"intermediate_size must be at most the {machine.longest_row} values of the longest "
+            f"row to be scaled token by token, not {config.intermediate_size}"
+        )
 
 
 def _mapping(

@@ -21,6 +21,7 @@ __all__ = [
     "PoolerLayer",
     "QuantisedLayer",
     "QuantisedModel",
+    "RescaleLayer",
 ]
 
 Float64 = NDArray[np.float64]
@@ -46,6 +47,19 @@ class GeluLayer:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RescaleLayer:
+    """What RESCALE makes of a linear layer's wide results, whose inputs have a scale a token."""
+
+    name: str
+    multiplier: int
+    shift: int
+    bias: NDArray[np.int64]
+    """By channel, in units of the result's last bit."""
+    fraction: int
+    """Fraction bits of the results."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class QuantisedLayer:
     """A transformer layer."""
 
@@ -68,7 +82,12 @@ class QuantisedLayer:
     output_norm: NormLayer
     scales: Mapping[str, Float64]
     """What an integer 1 of a code stands for: "hidden" (what enters), "query", …, "output"
-    [channels]; "probabilities" by head."""
+    [channels]; "probabilities" by head. Where codes have a scale a token, "context" and
+    "ffn_intermediate" are those of the wide numbers before."""
+    attention_rescale: RescaleLayer | None = None
+    ffn_rescale: RescaleLayer | None = None
+    """Behind ``attention_dense`` and ``ffn_output``, if the codes they read have a scale a token;
+    both or none."""
 
 
 @dataclass(frozen=True, kw_only=True)

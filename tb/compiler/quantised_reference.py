@@ -9,7 +9,7 @@ from alembert_compiler.code_grid import nearest
 from alembert_compiler.float_functions import erf
 from alembert_compiler.linear_layer import LinearLayer
 from alembert_compiler.norm_layer import NormLayer
-from alembert_compiler.quantised_model import QuantisedModel
+from alembert_compiler.quantised_model import QuantisedModel, RescaleLayer
 from alembert_golden.vmac import integers
 from numpy.typing import ArrayLike, NDArray
 
@@ -42,6 +42,37 @@ class QuantisedReference:
         if layer.fraction is None:
             return self.product(sums * layer.unit / scale)
         return self.wide(np.ldexp(sums * layer.unit, layer.fraction))
+
+    def rescaled_real(
+        self,
+        linear: LinearLayer,
+        rescale: RescaleLayer,
+        wide: Float64,
+        largest: Float64,
+        scale: Float64,
+    ) -> Float64:
+        """Wide sums of codes with a scale a token, to wide numbers before they are rounded.
+
+        Codes are 127 parts of ``largest``, and that stands for as many times ``scale``.
+        """
+        assert linear.fraction is not None
+        real = np.ldexp(wide, -linear.fraction) * largest * scale[0] / 127
+        return np.ldexp(real, rescale.fraction) + rescale.bias
+
+    def tokens(self, values: Float64) -> tuple[Float64, Float64]:
+        """Integers to codes with a scale a token, and what these are 127 parts of."""
+        largest = np.abs(values).max(axis=-1, keepdims=True)
+        return np.rint(127 * values / np.maximum(largest, 1)), largest
+
+    def summed(
+        self, linear: LinearLayer, rescale: RescaleLayer | None, x: Float64, scale: Float64
+    ) -> Float64:
+        """What is normalised: of integers of codes, or of wide numbers to be scaled by row."""
+        if rescale is None:
+            return self.linear(linear, x)
+        codes, largest = self.tokens(x)
+        sums = self.linear(linear, codes)
+        return self.wide(self.rescaled_real(linear, rescale, sums, largest, scale))
 
     def product(self, values: Float64) -> Float64:
         """Integers of codes of a matrix unit's results: INT8's reach −128."""
@@ -117,12 +148,19 @@ class QuantisedReference:
         probabilities = self.encode(probabilities * 32768, octave)
         factor = (scales["value"] / scales["context"]).reshape(heads, 1, -1)
         factor = factor * scales["probabilities"][:, None, None]
-        context = self.product(probabilities @ value * factor)
+        rescale = layer.attention_rescale
+        context = probabilities @ value * factor
+        context = self.product(context) if rescale is None else self.wide(context)
         context = np.swapaxes(context, -3, -2).reshape(x.shape)
-        ffn_input = self.norm(layer.attention_norm, self.linear(layer.attention_dense, context), x)
-        total = self.linear(layer.ffn, ffn_input)
-        middle = self.encode(self.gelu(total), layer.gelu.exponent + layer.gelu.lifts)
-        return self.norm(layer.output_norm, self.linear(layer.ffn_output, middle), ffn_input)
+        total = self.summed(layer.attention_dense, rescale, context, scales["context"])
+        ffn_input = self.norm(layer.attention_norm, total, x)
+        middle, rescale = self.gelu(self.linear(layer.ffn, ffn_input)), layer.ffn_rescale
+        if rescale is None:
+            middle = self.encode(middle, layer.gelu.exponent + layer.gelu.lifts)
+        else:
+            middle = self.wide(middle)
+        total = self.summed(layer.ffn_output, rescale, middle, scales["ffn_intermediate"])
+        return self.norm(layer.output_norm, total, ffn_input)
 
     def softmax(self, scores: Float64, span: int) -> Float64:
         """Wide scores [..., T, T] to probabilities; keys at a distance of the span have none."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from alembert_compiler.quantised_model import QuantisedLayer
+from alembert_compiler.linear_layer import LinearLayer
+from alembert_compiler.quantised_model import QuantisedLayer, RescaleLayer
 from compiler.quantised_reference import QuantisedReference
 from compiler.stage_trace import PassTrace
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ Float64 = NDArray[np.float64]
 
 SIGMA = 2**-6
 """What layer normalisation may be off by, γ of about 1 being part of it."""
+GELU_SLACK = 2.0
+"""What GELU may be off by, in last bits of its wide results."""
 
 
 def check_embeddings(seen: PassTrace, reference: QuantisedReference, ids: NDArray) -> None:
@@ -38,12 +41,7 @@ def check_pass(seen: PassTrace, reference: QuantisedReference, index: int, x: Fl
         reference.norm_real(layer.attention_norm, seen["output projection"], x),
         SIGMA / scales["ffn_input"],
     )
-    sums = reference.linear(layer.ffn, seen["after attention"])
-    np.testing.assert_array_equal(seen.side_by_side("feed-forward, columns"), sums)
-    middle = seen.side_by_side("GELU, columns")
-    unit = scales["ffn_intermediate"]
-    seen.require_near(middle, reference.gelu(sums) / 2048 / unit, 2**-10 / unit)
-    seen.require_exact("feed-forward output", reference.linear(layer.ffn_output, middle))
+    _check_feed_forward(seen, reference, layer)
     found = seen["hidden states"]
     total, ffn_input = seen["feed-forward output"], seen["after attention"]
     seen.require_near(
@@ -54,9 +52,49 @@ def check_pass(seen: PassTrace, reference: QuantisedReference, index: int, x: Fl
     return found
 
 
+def _check_feed_forward(
+    seen: PassTrace, reference: QuantisedReference, layer: QuantisedLayer
+) -> None:
+    sums = reference.linear(layer.ffn, seen["after attention"])
+    if layer.ffn_rescale is not None:
+        seen.require_exact("feed-forward", sums)
+        seen.require_tokens("GELU", reference.gelu(sums), GELU_SLACK)
+        note, unit = "feed-forward output", layer.scales["ffn_intermediate"]
+        _check_rescaled(seen, reference, layer.ffn_output, layer.ffn_rescale, "GELU", note, unit)
+        return
+    np.testing.assert_array_equal(seen.side_by_side("feed-forward, columns"), sums)
+    middle = seen.side_by_side("GELU, columns")
+    unit = layer.scales["ffn_intermediate"]
+    seen.require_near(middle, reference.gelu(sums) / 2048 / unit, 2**-10 / unit)
+    seen.require_exact("feed-forward output", reference.linear(layer.ffn_output, middle))
+
+
+def _check_rescaled(
+    seen: PassTrace,
+    reference: QuantisedReference,
+    linear: LinearLayer,
+    rescale: RescaleLayer,
+    tokens: str,
+    note: str,
+    scale: Float64,
+) -> None:
+    """Sums exactly; rescaled ones to their rounding, and 16 significant bits of their factor."""
+    sums = seen.side_by_side(f"{note}, sums from")
+    np.testing.assert_array_equal(sums, reference.linear(linear, seen[tokens]))
+    assert np.abs(sums).max() < 32767  # room was left
+    largest = seen[f"{tokens}, largest"]
+    real = reference.rescaled_real(linear, rescale, sums, largest, scale)
+    found = seen.side_by_side(f"{note}, rescaled from")
+    slack = 0.5 + 2.0**-16 * np.abs(real - rescale.bias) + 1e-6
+    assert (np.abs(found - np.clip(real, -32768, 32767)) <= slack).all()
+    assert np.abs(found).max() < 32767
+    seen.seen[note] = found
+
+
 def _check_attention(
     seen: PassTrace, reference: QuantisedReference, layer: QuantisedLayer, x: Float64
 ) -> None:
+    rescale = layer.attention_rescale
     scales, size = layer.scales, reference.model.config.head_size
     seen.require_exact("query", reference.linear(layer.query, x, scales["query"]))
     seen.require_exact("key", reference.linear(layer.key, x, scales["key"]))
@@ -75,9 +113,16 @@ def _check_attention(
         assert not found[real == 0].any()  # a masked key has no part at all
         factor = scale * scales["value"][part] / scales["context"][part]
         context = found @ value[..., part] * factor
-        seen.require_exact(f"context of head {head}", reference.product(context))
+        context = (reference.product if rescale is None else reference.wide)(context)
+        seen.require_exact(f"context of head {head}", context)
         contexts.append(seen[f"context of head {head}"])
     context = np.concatenate(contexts, axis=-1)
+    if rescale is not None:
+        seen.require_tokens("contexts", context)
+        note, unit = "output projection", scales["context"]
+        dense = layer.attention_dense
+        _check_rescaled(seen, reference, dense, rescale, "contexts", note, unit)
+        return
     seen.require_exact("output projection", reference.linear(layer.attention_dense, context))
 
 

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 __all__ = ["PassTrace", "StageTrace"]
 
+LIMIT = 127
+"""The code of a row's largest magnitude."""
 _BYTES = (Opcode.LOAD, Opcode.GATHER, Opcode.ENTROPY)
 
 
@@ -37,6 +39,23 @@ class PassTrace:
     def require_exact(self, note: str, expected: NDArray[np.float64]) -> None:
         """A product and its rounding: equal."""
         np.testing.assert_array_equal(self.seen[note], expected, err_msg=note)
+
+    def require_tokens(self, note: str, wide: NDArray[np.float64], slack: float = 0.0) -> None:
+        """Codes with a scale a token, of wide numbers known to ``slack``.
+
+        A code is the one nearest to 127 · x / max, but within 2^-k of a tie either one.
+        """
+        codes, largest = self.seen[note], self.seen[f"{note}, largest"]
+        found = np.abs(wide).max(axis=-1, keepdims=True)
+        assert np.abs(largest - found).max() <= slack
+        real = LIMIT * wide / np.maximum(largest, 1)
+        guard = 2.0**-self.machine.special.quantiser.guard_width
+        off = LIMIT * slack / np.maximum(largest, 1)
+        assert (np.abs(codes - real) <= 0.5 + guard + off).all()
+        assert (np.abs(codes).max(axis=-1, keepdims=True) == np.where(largest, LIMIT, 0)).all()
+        if slack == 0:
+            clear = np.abs(np.abs(real - np.floor(real)) - 0.5) > guard
+            np.testing.assert_array_equal(codes[clear], np.rint(real)[clear])
 
     def require_near(
         self,
@@ -84,7 +103,13 @@ class StageTrace:
             values = integers(flat, fmt)
         else:
             values = integers(flat.view(np.int8), fmt)
-        assert not values[..., width:].any()
         note = self._image.notes[event.number]
         seen = self._passes[event.pass_number - 1].seen
+        if kind is ResultKind.TOKEN:
+            behind = flat.shape[-1] - self._machine.word_codes
+            last = flat[..., behind:].view("<u2")
+            seen[f"{note}, largest"] = last[..., :1].astype(np.float64)
+            assert not last[..., 1:].any()
+            values[..., behind:] = 0
+        assert not values[..., width:].any()
         seen[note] = values[..., :width].astype(np.float64)

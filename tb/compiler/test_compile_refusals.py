@@ -111,6 +111,27 @@ def test_sizes(model: Model, calibration: Calibration) -> None:
         )
 
 
+def test_activations(model: Model, calibration: Calibration) -> None:
+    integers = MACHINES["edge16_int8"]
+    for machine, activations, expected in (
+        (integers, "row", "activations must be 'static' or 'token', not 'row'"),
+        (
+            EDGE16,
+            "token",
+            "activations are scaled token by token where codes are INT8, not AdaptivFloat<8,3>",
+        ),
+        (
+            replace(integers, longest_row=51),
+            "token",
+            "intermediate_size must be at most the 51 values of the longest row to be scaled token "
+            "by token, not 52",
+        ),
+    ):
+        with pytest.raises(CompileError) as caught:
+            compile_model(model, machine, calibration, max_length=8, activations=activations)
+        assert str(caught.value) == expected
+
+
 def test_inputs(model: Model, calibration: Calibration) -> None:
     image = compile_model(model, EDGE16, calibration, max_length=8, max_targets=2)
     region = image.input_bytes([[1, 2, 3]], [[2, 0]])

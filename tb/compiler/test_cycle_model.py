@@ -15,7 +15,7 @@ from alembert_compiler.cycles.banks import Waits
 from alembert_compiler.cycles.kernel import Event, Kernel, Process
 from alembert_compiler.model_config import ModelConfig
 from alembert_golden.machine_fault import InstructionError
-from compiler.compiled_models import CONFIG, MACHINES, calibration_of, random_model
+from compiler.compiled_models import BERT, CONFIG, MACHINES, calibration_of, random_model
 
 EDGE16 = MACHINES["edge16"]
 HALT = Instruction(Opcode.HALT)
@@ -109,6 +109,27 @@ def test_passes_and_exits() -> None:
     assert two.passes[0] == left.passes[0] == three.passes[0]
     assert three.passes[1][1] < three.cycles
     assert two.cycles < three.cycles and left.cycles < three.cycles
+
+
+@pytest.mark.parametrize(
+    ("config", "activations"), [(CONFIG, "static"), (BERT, "static"), (BERT, "token")]
+)
+def test_every_pass_is_counted(config: ModelConfig, activations: str) -> None:
+    """In a loop, and where passes follow one another; however many are asked for."""
+    machine, model = MACHINES["ternary"], random_model(config)
+    image = compile_model(
+        model, machine, calibration_of(model), max_length=9, activations=activations
+    )
+    spans = predict(machine, image, length=9).passes
+    assert len(spans) == config.num_hidden_layers
+    assert all(first < last for first, last in spans)
+    assert all(a < b for (a, _), (b, _) in pairwise(spans))
+    for passes in (1, 2):
+        for options in ({"passes": passes}, {"exit_pass": passes}):
+            found = predict(machine, image, length=9, **options).passes
+            assert [first for first, _ in found] == [first for first, _ in spans[:passes]]
+            assert found[:-1] == spans[: passes - 1]
+            assert abs(found[-1][1] - spans[passes - 1][1]) < 100  # HALT is part of the last
 
 
 def test_slower_memory_takes_longer() -> None:

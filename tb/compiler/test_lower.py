@@ -24,19 +24,26 @@ LONGEST, MOST = 20, 6
 
 
 CASES = {
-    **{name: (CONFIG, name, True) for name in MACHINES},
-    "bert": (BERT, "tiny", True),
-    "bert_pooled": (BERT, "ternary", False),
+    **{name: (CONFIG, name, True, "static") for name in MACHINES},
+    "bert": (BERT, "tiny", True, "static"),
+    "bert_pooled": (BERT, "ternary", False, "static"),
+    "token": (CONFIG, "edge16_int8", True, "token"),
+    "bert_token": (BERT, "ternary", False, "token"),
 }
-"""Shape, machine, and whether off-ramps are masked-language heads."""
+"""Shape, machine, whether off-ramps are masked-language heads, and how activations are scaled."""
 
 
 @pytest.fixture(scope="module", params=CASES)
 def model(request: pytest.FixtureRequest) -> QuantisedModel:
-    config, machine, is_masked = CASES[request.param]
+    config, machine, is_masked, activations = CASES[request.param]
     made = random_model(config, PARTS)
-    classifier = None if is_masked else Classifier.of(made)
-    return quantise_model(made, calibration_of(made), MACHINES[machine], classifier=classifier)
+    return quantise_model(
+        made,
+        calibration_of(made),
+        MACHINES[machine],
+        classifier=None if is_masked else Classifier.of(made),
+        activations=activations,
+    )
 
 
 def compiled(model: QuantisedModel) -> Image:
@@ -60,6 +67,10 @@ def test_every_instruction_is_legal_and_aligned(model: QuantisedModel) -> None:
         check(instruction, machine)
         places = tensors(instruction, machine)
         assert all(rows.end <= image.scratchpad_words for rows in places.values())
+        if instruction.operands.get("kind") == ResultKind.TOKEN:
+            rows = places["o"]
+            assert rows.words == -(-instruction["columns"] // machine.word_codes) + 1
+            assert rows.stride >= rows.words
         if instruction.opcode not in (Opcode.LINEAR, Opcode.MATMUL):
             continue
         array = machine.arrays[instruction["unit"]]
@@ -139,6 +150,9 @@ def _makes(note: str, tensor: str, suffix: str) -> bool:
         "embeddings": "embedded",
         "first hidden states": "hidden",
         "output projection": "projection",
+        "contexts": "context",
+        "feed-forward": "ffn_sum",
+        "GELU": "ffn_intermediate",
         "after attention": "ffn_input",
         "feed-forward output": "ffn_output",
         "hidden states": "hidden",
@@ -157,7 +171,12 @@ def _makes(note: str, tensor: str, suffix: str) -> bool:
     if note.startswith("probabilities of"):
         return tensor == note.replace(" of head", "")
     if note.startswith("context of"):
-        return tensor == "context"
+        return tensor in ("context", "context sums")
+    result, _, first = note.partition(", sums from ")
+    if first:
+        return tensor == f"sums {first} of {table[result]}"
+    if ", rescaled from " in note:
+        return tensor == table[note.partition(", rescaled")[0]]
     if note.startswith("feed-forward, columns"):
         return tensor == note.replace("feed-forward, columns from", "ffn_sum")
     if note.startswith("GELU, columns"):
@@ -176,6 +195,11 @@ def test_order_lets_units_work_side_by_side(model: QuantisedModel) -> None:
         if note.split(" ")[0] in kinds and "head" in note
     ]
     assert order == ["S0", "S1", "P0", "P1", "C0", "C1"]
+    if model.layers[0].ffn_rescale is not None:
+        steps = [note for note in notes if note.startswith("feed-forward output, ")]
+        kinds = [note.split(" ")[2] for note in steps]
+        assert kinds == ["sums", "sums", "rescaled", "rescaled"]
+        return
     slices = [note for note in notes if "columns from" in note]
     firsts = [int(note.rsplit(" ", 1)[1]) for note in slices]
     assert slices[0].startswith("feed-forward") and slices[1].startswith("feed-forward")

@@ -77,13 +77,26 @@ def calibration(case: Case, model: Model) -> Calibration:
     return calibration_of(model, spans=case.spans)
 
 
-@pytest.fixture(params=MACHINES)
+RUNS = {name: (name, "static") for name in MACHINES} | {
+    f"{name}_token": (name, "token") for name in ("edge16_int8", "ternary")
+}
+"""Machine, and how activations are scaled."""
+
+
+@pytest.fixture(params=RUNS)
 def quantised(
     request: pytest.FixtureRequest, case: Case, model: Model, calibration: Calibration
 ) -> QuantisedModel:
     classifier = None if case.is_masked else Classifier.of(model)
-    machine = MACHINES[request.param]
-    return quantise_model(model, calibration, machine, classifier=classifier, spans=case.spans)
+    machine, activations = RUNS[request.param]
+    return quantise_model(
+        model,
+        calibration,
+        MACHINES[machine],
+        classifier=classifier,
+        spans=case.spans,
+        activations=activations,
+    )
 
 
 def _compile(quantised: QuantisedModel) -> tuple[Image, list[int]]:

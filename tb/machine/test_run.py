@@ -10,9 +10,8 @@ import pytest
 from alembert.config.isa import INSTRUCTION_BYTES
 from alembert.machine import Alembert
 from alembert_compiler.assembler import to_bytes
-from alembert_compiler.compile import compile_quantised
+from alembert_compiler.compile import compile_model
 from alembert_compiler.image import Image
-from alembert_compiler.quantise_model import quantise_model
 from alembert_golden.machine import Machine
 from compiler.compiled_models import TOKENS, calibration_of, random_model
 from machine.machines import MACHINES
@@ -21,26 +20,33 @@ from support.simulate import simulate
 
 NATS = 1 << 16
 JOBS = (
-    # tokens, targets, threshold, most passes, how memory pauses
-    (13, (0, 3, 12), 0.0, 0, "never"),
-    (5, (4,), 0.0, 2, "random"),
-    (13, (1, 2), 7.9, 0, "bursts"),
-    (1, (0,), 0.0, 1, "alternate"),
-    (16, (15,), 0.0, 1, "mostly"),
+    # tokens, targets, threshold, most passes, how memory pauses, how activations are scaled
+    (13, (0, 3, 12), 0.0, 0, "never", "static"),
+    (5, (4,), 0.0, 2, "random", "static"),
+    (13, (1, 2), 7.9, 0, "bursts", "static"),
+    (1, (0,), 0.0, 1, "alternate", "static"),
+    (16, (15,), 0.0, 1, "mostly", "static"),
 )
 """Sentences of different lengths: whole and part words, one row and several blocks of rows."""
+TOKEN_JOBS = (
+    (13, (0, 3, 12), 0.0, 2, "random", "token"),
+    (1, (0,), 0.0, 1, "never", "token"),
+)
 
 
-def _jobs(name: str) -> tuple[tuple[int, tuple[int, ...], float, int, str], ...]:
-    """All of them for the first machine, those in the middle for the others."""
-    return JOBS if name == "adaptivfloat" else JOBS[1:4]
+def _jobs(name: str) -> tuple[tuple[int, tuple[int, ...], float, int, str, str], ...]:
+    """All of them for the first machine, those in the middle for the others; and one with
+    activations scaled token by token."""
+    some = JOBS if name == "adaptivfloat" else JOBS[1:4]
+    return some + TOKEN_JOBS if name == "ternary" else some
 
 
 def _job(
-    number: int, image: Image, kept: KeptProgram, code: bytes, folder: Path, sizes: dict[str, int]
+    number: int, image: Image, kept: KeptProgram, folder: Path, sizes: dict[str, int]
 ) -> dict[str, Any]:
     """A sentence's files and what must be read afterwards, by the golden machine."""
-    length, targets, threshold, max_passes, pause = _jobs(folder.name)[number]
+    length, targets, threshold, max_passes, pause, _ = _jobs(folder.name)[number]
+    code = to_bytes(kept.instructions)
     ids = np.resize(TOKENS[number % len(TOKENS)], length)
     machine = MACHINES[folder.name]
     program = len(image.data) // image.word_bytes
@@ -80,35 +86,53 @@ def _job(
     }
 
 
+def _sizes(image: Image, kept: KeptProgram) -> dict[str, int]:
+    """Bytes of each region."""
+    words = {
+        "input": image.input_words,
+        "output": image.output_words + image.passes * kept.words,
+        "scratch": image.scratch_words,
+    }
+    code = len(kept.instructions) * INSTRUCTION_BYTES
+    sizes = {region: count * image.word_bytes for region, count in words.items()}
+    return {**sizes, "image": len(image.data) + code}
+
+
 @pytest.mark.parametrize("name", MACHINES)
 def test_every_tensor_of_a_model(name: str, tmp_path: Path) -> None:
     folder = tmp_path / name
     folder.mkdir()
     machine, model = MACHINES[name], random_model()
-    quantised = quantise_model(model, calibration_of(model), machine)
-    image = compile_quantised(quantised, max_length=16, max_targets=5, keep_hidden=True)
-    programs = []
-    for length, targets, *_ in _jobs(name):
-        programs.append(
-            keep_everything(
-                image.program_code,
-                machine,
-                length=length,
-                targets=len(targets),
-                start=image.output_words,
-            )
+    seen = calibration_of(model)
+    images = {
+        activations: compile_model(
+            model,
+            machine,
+            seen,
+            max_length=16,
+            max_targets=5,
+            activations=activations,
+            keep_hidden=True,
         )
-    passes = image.passes * max(kept.words for kept in programs)
-    code = max(len(kept.instructions) for kept in programs) * INSTRUCTION_BYTES
+        for activations in {each[-1] for each in _jobs(name)}
+    }
+    programs = []
+    for length, targets, *_, activations in _jobs(name):
+        image = images[activations]
+        kept = keep_everything(
+            image.program_code,
+            machine,
+            length=length,
+            targets=len(targets),
+            start=image.output_words,
+        )
+        programs.append((image, kept))
     sizes = {
-        "image": len(image.data) + code,
-        "input": image.input_words * image.word_bytes,
-        "output": (image.output_words + passes) * image.word_bytes,
-        "scratch": image.scratch_words * image.word_bytes,
+        region: max(_sizes(image, kept)[region] for image, kept in programs)
+        for region in ("image", "input", "output", "scratch")
     }
     jobs = [
-        _job(number, image, kept, to_bytes(kept.instructions), folder, sizes)
-        for number, kept in enumerate(programs)
+        _job(number, image, kept, folder, sizes) for number, (image, kept) in enumerate(programs)
     ]
     exits = [job["results"]["exited"] for job in jobs]
     assert any(exits), "one of the sentences is to leave early"

@@ -63,7 +63,8 @@ class Prediction:
         In the order of their dispatch; ``started`` and ``ended`` are cycles.
     passes : tuple of (int, int)
         First and last cycle of every pass: from the dispatch of its first instruction, the target
-        of LOOP, to the end of its last.
+        of LOOP, to the end of its last. Where no LOOP jumps back, the first pass begins with the
+        program.
     read_beats, written_beats : int
         Of the bus.
     """
@@ -160,7 +161,7 @@ def predict(
         cycles=dispatcher.ended + 1,
         units={unit: _account(unit, records) for unit in units},
         instructions=records,
-        passes=_passes(records),
+        passes=_passes(records, code),
         read_beats=bus.beats,
         written_beats=dma.written,
     )
@@ -187,10 +188,12 @@ def _covered(spans: list[tuple[int, int]]) -> int:
     return total
 
 
-def _passes(records: tuple[Record, ...]) -> tuple[tuple[int, int], ...]:
-    """Passes begin where LOOP jumps to."""
-    targets = {r.instruction["target"] for r in records if r.instruction.opcode is Opcode.LOOP}
-    begun = min(targets, default=0)
+def _passes(
+    records: tuple[Record, ...], code: tuple[Instruction, ...]
+) -> tuple[tuple[int, int], ...]:
+    """Passes of a loop begin where LOOP jumps back to."""
+    loops = {n: each["target"] for n, each in enumerate(code) if each.opcode is Opcode.LOOP}
+    begun = min((target for n, target in loops.items() if target <= n), default=0)
     spans: dict[int, tuple[int, int]] = {}
     for each in records:
         if each.pass_number == 1 and each.number < begun:
