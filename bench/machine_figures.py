@@ -2,36 +2,48 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from alembert.config import PRESETS
 from alembert.config.isa import Unit
-from alembert_compiler.albert_config import AlbertConfig
+from alembert.config.machine import MachineConfig
 from alembert_compiler.calibrate import calibrate
 from alembert_compiler.classifier import Classifier
-from alembert_compiler.compile import compile_albert
+from alembert_compiler.compile import compile_model
 from alembert_compiler.cycles import predict, shape_program
 from alembert_compiler.machine_answers import calibrate_masked, machine_answers
+from alembert_compiler.model_config import ModelConfig
 from alembert_compiler.off_ramps import masked_logits
-from alembert_compiler.workloads import load_albert
+from alembert_compiler.workloads import ReactionModel, load_albert
 from alembert_golden.machine import Machine
 from alembert_runtime import Session
 from alembert_runtime.reactions import compile_reactions, masked_reactions
 from alembert_runtime.simulated import SimulatedDevice
 from alembert_runtime.simulation_build import build_simulation
-from compiler.compiled_albert import random_albert
+from compiler.compiled_models import random_model
 from figures import Figure
+from machine.speed import measure_speed
 
-__all__ = ["golden_speed", "layer_figures", "machine_speed", "planned_cycles", "reaction_figures"]
+__all__ = [
+    "cocotb_speed",
+    "golden_speed",
+    "layer_figures",
+    "machine_speed",
+    "planned_cycles",
+    "reaction_figures",
+]
 
 THRESHOLD = 0.6
 _PRESETS = {"adaptivfloat8_3": "edge16", "int8": "edge16_int8"}
 """Format -> the preset that has it."""
 
-R8_SIZED = AlbertConfig(
+R8_SIZED = ModelConfig(
+    model_type="albert",
     vocab_size=1024,  # an off-ramp of more classes does not fit; words cost no time
     embedding_size=64,
     hidden_size=128,
@@ -53,19 +65,47 @@ def reaction_figures(command: str) -> Iterator[Figure]:
     calibration = calibrate_masked(model)
     logits = masked_logits(model)
     exact_top1, exact_layer = logits.early_exit(THRESHOLD)
+    yield _figure("rxnmapper.top1.float32", 100 * logits.top1[-1], "%", command)
     yield _figure("rxnmapper.exit_0.6.top1.float32", 100 * exact_top1, "%", command)
     yield _figure("rxnmapper.exit_0.6.mean_layer.float32", exact_layer, "layers", command)
     for slug, preset in _PRESETS.items():
         machine = PRESETS[preset].machine
-        image = compile_albert(
+        image = compile_model(
             model.albert, machine, calibration, max_length=longest, max_targets=16
         )
         answers = machine_answers(image, machine, model)
         agreement = answers.agreement(logits.logits)
         top1, layer = answers.early_exit(THRESHOLD)
         yield _figure(f"rxnmapper.top1_agreement.{slug}", 100 * agreement[-1], "%", command)
+        yield _figure(f"rxnmapper.agreement_mean.{slug}", 100 * agreement.mean(), "%", command)
+        yield _figure(f"rxnmapper.top1.{slug}", 100 * answers.top1[-1], "%", command)
         yield _figure(f"rxnmapper.exit_0.6.top1.{slug}", 100 * top1, "%", command)
         yield _figure(f"rxnmapper.exit_0.6.mean_layer.{slug}", layer, "layers", command)
+        last, mean = _held_out(model, machine, longest)
+        yield _figure(f"rxnmapper.held_out.agreement_last.{slug}", 100 * last, "%", command)
+        yield _figure(f"rxnmapper.held_out.agreement_mean.{slug}", 100 * mean, "%", command)
+
+
+def _held_out(model: ReactionModel, machine: MachineConfig, longest: int) -> tuple[float, float]:
+    """Agreement after the last pass, and its mean, on reactions that the calibration has not seen.
+
+    Every second reaction is asked about after calibrating on the others, and the others after
+    calibrating on these.
+    """
+    halves = model.reactions[::2], model.reactions[1::2]
+    agrees = []
+    for seen, asked in (halves, halves[::-1]):
+        image = compile_model(
+            model.albert,
+            machine,
+            calibrate_masked(model, seen),
+            max_length=longest,
+            max_targets=16,
+        )
+        exact = masked_logits(model, asked).logits.argmax(axis=-1)
+        agrees.append(machine_answers(image, machine, model, asked).classes == exact)
+    agreement = np.concatenate(agrees, axis=1).mean(axis=1)
+    return float(agreement[-1]), float(agreement.mean())
 
 
 def layer_figures(command: str) -> Iterator[Figure]:
@@ -83,11 +123,11 @@ def layer_figures(command: str) -> Iterator[Figure]:
         num_hidden_layers=2,
         num_attention_heads=8,
     )
-    model = random_albert(shape)
+    model = random_model(shape)
     rng = np.random.default_rng(2)
     tokens = rng.integers(0, shape.vocab_size, (2, 64))
     head = Classifier([(rng.normal(size=(shape.hidden_size, 2)), np.zeros(2))])
-    image = compile_albert(model, machine, calibrate(model, [tokens]), max_length=64, head=head)
+    image = compile_model(model, machine, calibrate(model, [tokens]), max_length=64, head=head)
     errors, runs = [], {}
     with Session(SimulatedDevice(build_simulation(machine)), image) as session:
         for length, passes in ((64, 1), (64, 2), (33, 1), (16, 2)):
@@ -116,10 +156,10 @@ def planned_cycles(command: str) -> Iterator[Figure]:
 def golden_speed(command: str) -> Iterator[Figure]:
     """Sentences of 64 tokens a second through twelve passes, on the golden machine of edge16."""
     rng = np.random.default_rng(1)
-    model = random_albert(R8_SIZED)
+    model = random_model(R8_SIZED)
     tokens = rng.integers(0, R8_SIZED.vocab_size, (64, 64))
     machine = PRESETS["edge16"].machine
-    image = compile_albert(
+    image = compile_model(
         model, machine, calibrate(model, [tokens[:8]]), max_length=64, max_targets=1
     )
     golden = Machine(machine)
@@ -156,6 +196,20 @@ def machine_speed(command: str) -> Iterator[Figure]:
     assert answer.counters is not None  # a simulation keeps time
     speed = answer.counters.cycles / spent
     yield _figure("simulation.machine.cycles_per_second", round(speed), "1/s", command)
+
+
+def cocotb_speed(command: str) -> Iterator[Figure]:
+    """The same with cocotb: a pass of :data:`R8_SIZED` over 64 tokens, compared with golden."""
+    machine = PRESETS["edge16"].machine
+    model = random_model(R8_SIZED)
+    tokens = np.random.default_rng(1).integers(0, R8_SIZED.vocab_size, 64)
+    image = compile_model(
+        model, machine, calibrate(model, [tokens]), max_length=len(tokens), max_targets=1
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        found = measure_speed(machine, image, tokens, [0], Path(folder), max_passes=1)
+    speed = round(found.cycles_per_second)
+    yield _figure("simulation.machine_cocotb.cycles_per_second", speed, "1/s", command)
 
 
 def _figure(name: str, value: float, unit: str, command: str) -> Figure:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from alembert.config import PRESETS, VmacConfig
 from alembert.flows.area import measure_area
-from alembert.flows.designs import VMAC_FORMATS, designs, format_pair, vmac_design
+from alembert.flows.designs import VMAC_FORMATS, Design, designs, format_pair, vmac_design
 from demo.jobs import JOBS, Job, replay_design, rtl_of, run
 from early_exit.oracle import max_entropy_error
 from figures import Figure, load_figures
 from machine_figures import (
+    cocotb_speed,
     golden_speed,
     layer_figures,
     machine_speed,
@@ -22,6 +24,9 @@ from machine_figures import (
 )
 from precision import precision_figures
 from rich.console import Console
+from sfu.oracle_gelu import max_gelu_error
+from sfu.oracle_layernorm import max_layernorm_error
+from sfu.oracle_softmax import max_softmax_error
 from support.real_tensors import array_recording, workloads
 
 __all__ = ["main"]
@@ -29,6 +34,17 @@ __all__ = ["main"]
 _COMMAND = "make bench"
 _ARRAY_OF = {"adaptivfloat8_3": "edge16", "int8": "edge16_int8", "ternary": "edge16_ternary"}
 """Format -> the preset whose main array multiplies it."""
+
+_MACHINE, _SMALLEST = "alembert", "tiny"
+_LARGE_MACHINE = re.compile(rf"area\.(?!{_SMALLEST}\.)\w+\.{_MACHINE}\.")
+"""What figures of the kind ``area_machines`` are called."""
+
+_SPECIAL_ERRORS: dict[str, tuple[Callable[[], float], str]] = {
+    "softmax": (max_softmax_error, ""),
+    "layernorm": (max_layernorm_error, "σ"),
+    "gelu": (max_gelu_error, ""),
+}
+"""Largest errors and their units; GELU's is in units of max(1, |x|)."""
 
 Measurement = Callable[[Path], Iterator[Figure]]
 
@@ -55,32 +71,45 @@ def _vmac_area(root: Path) -> Iterator[Figure]:
 
 
 def _design_area(root: Path) -> Iterator[Figure]:
-    """Every design of every preset, module by module."""
+    """Every design of every preset, module by module; of whole machines the smallest alone."""
     for preset in PRESETS.values():
-        for design in designs(preset):
-            whole = measure_area(
-                design.verilog(),
-                design.name,
-                root / "build" / "area",
-                flatten=False,
-                units=design.units,
+        kept = [d for d in designs(preset) if preset.name == _SMALLEST or d.name != _MACHINE]
+        yield from _areas(root, preset.name, kept)
+
+
+def _machine_area(root: Path) -> Iterator[Figure]:
+    """The other machines, unit by unit: some minutes each."""
+    for preset in PRESETS.values():
+        if preset.name != _SMALLEST:
+            yield from _areas(root, preset.name, [d for d in designs(preset) if d.name == _MACHINE])
+
+
+def _areas(root: Path, preset: str, chosen: Iterable[Design]) -> Iterator[Figure]:
+    """LUTs and transistors of designs of a preset, and of what they are broken down by."""
+    for design in chosen:
+        whole = measure_area(
+            design.verilog(),
+            design.name,
+            root / "build" / "area",
+            flatten=False,
+            units=design.units,
+        )
+        command = f"alembert area --preset {preset}"
+        name = f"area.{preset}.{design.name}"
+        parts = {f"{name}.{unit.rpartition('.')[2]}": r for unit, r in whole.units.items()}
+        for measured, report in {name: whole, **parts}.items():
+            yield Figure(
+                name=f"{measured.replace(' ', '_')}.lut",
+                value=report.lut,
+                unit="LUT",
+                command=command,
             )
-            command = f"alembert area --preset {preset.name}"
-            name = f"area.{preset.name}.{design.name}"
-            parts = {f"{name}.{unit.rpartition('.')[2]}": r for unit, r in whole.units.items()}
-            for measured, report in {name: whole, **parts}.items():
-                yield Figure(
-                    name=f"{measured.replace(' ', '_')}.lut",
-                    value=report.lut,
-                    unit="LUT",
-                    command=command,
-                )
-                yield Figure(
-                    name=f"{measured.replace(' ', '_')}.transistors",
-                    value=report.transistors,
-                    unit="transistors",
-                    command=command,
-                )
+            yield Figure(
+                name=f"{measured.replace(' ', '_')}.transistors",
+                value=report.transistors,
+                unit="transistors",
+                command=command,
+            )
 
 
 def _utilisation(root: Path) -> Iterator[Figure]:
@@ -101,6 +130,12 @@ def _entropy(root: Path) -> Iterator[Figure]:
     """The comparator's entropy against float64's, adversarial rows included."""
     error, _ = max_entropy_error()
     yield Figure(name="entropy.max_error", value=float(error), unit="nats", command=_COMMAND)
+
+
+def _special_functions(root: Path) -> Iterator[Figure]:
+    """Softmax, layer norm and GELU against float64, by the inputs of their tests."""
+    for kind, (error, unit) in _SPECIAL_ERRORS.items():
+        yield Figure(name=f"{kind}.max_error", value=error(), unit=unit, command="python bench sfu")
 
 
 def _simulation_speed(root: Path) -> Iterator[Figure]:
@@ -124,8 +159,9 @@ def _precision(root: Path) -> Iterator[Figure]:
 
 
 def _machine_speed(root: Path) -> Iterator[Figure]:
-    """The whole machine, compiled."""
+    """The whole machine, compiled, and under cocotb."""
     yield from machine_speed("python bench simulation")
+    yield from cocotb_speed("python bench simulation")
 
 
 def _layer(root: Path) -> Iterator[Figure]:
@@ -148,15 +184,28 @@ _MEASUREMENTS: tuple[tuple[str, Measurement], ...] = (
     ("array", _utilisation),
     ("area", _vmac_area),
     ("entropy", _entropy),
+    ("sfu", _special_functions),
     ("simulation", _simulation_speed),
     ("simulation", _machine_speed),
     ("layer", _layer),
     ("golden", _golden_speed),
     ("rxnmapper", _reactions),
     ("area", _design_area),
+    ("area_machines", _machine_area),
     ("precision", _precision),
 )
-"""What measures the figures of each kind; a figure's kind is its name up to the first dot."""
+"""What measures the figures of each kind."""
+
+
+def _kind(name: str) -> str:
+    """The kind of a figure: its name up to the first dot, but for special functions and machines.
+
+    The area of a large machine takes so long that it is a kind of its own.
+    """
+    if _LARGE_MACHINE.match(name):
+        return "area_machines"
+    first = name.partition(".")[0]
+    return "sfu" if first in _SPECIAL_ERRORS else first
 
 
 def _save(figures: Iterable[Figure], path: Path) -> None:
@@ -190,7 +239,7 @@ def main(root: Path, arguments: Sequence[str] | None = None) -> int:
             parser.error(f"kind must be one of {', '.join(kinds)}, not {kind}")
     path = root / "bench" / "results.json"
     known = load_figures(path) if chosen else {}
-    results = {n: f for n, f in known.items() if n.partition(".")[0] not in wanted}
+    results = {n: f for n, f in known.items() if _kind(n) not in wanted}
     console = Console(highlight=False)
     for kind, measurement in _MEASUREMENTS:
         if kind in wanted:

@@ -67,7 +67,7 @@ class Plan:
     per_channel : bool
         A bias or scale for each output channel, otherwise one a matrix.
     rules : mapping of str to Codes or FixedPoint
-        What is done to the tensors of a forward pass, by the names of ``Albert.forward``'s tap.
+        What is done to the tensors of a forward pass, by the names of ``Model.forward``'s tap.
     """
 
     weights: AdaptivFloatFormat | IntegerFormat | None = None

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -42,8 +43,17 @@ _OTHERS = {
     "rxnmapper.exit_0.6.mean_layer.adaptivfloat8_3": "… mean pass at exit",
     "rxnmapper.exit_0.6.mean_layer.float32": "… and float32's",
     "entropy.max_error": "Entropy, largest error against float64",
+    "softmax.max_error": "Softmax, the same",
+    "layernorm.max_error": "Layer normalisation, the same, in units of a row's σ",
+    "gelu.max_error": "GELU, the same, in units of max(1, |x|)",
     "simulation.machine.cycles_per_second": "Simulation of all of `edge16`, compiled",
+    "simulation.machine_cocotb.cycles_per_second": "… under Verilator and cocotb",
     "simulation.edge16.cycles_per_second": "Simulation of its array under Verilator and cocotb",
+    "golden.sentences_per_second": "Golden machine, sentences of 64 tokens through twelve passes",
+    "area.tiny.alembert.lut": "Area of the whole of `tiny`, all units",
+    "area.edge16.alembert.lut": "… of `edge16`",
+    "area.edge16_int8.alembert.lut": "… of `edge16_int8`",
+    "area.edge16_ternary.alembert.lut": "… of `edge16_ternary`",
 }
 
 
@@ -78,6 +88,24 @@ def _datapaths(figures: Mapping[str, Figure]) -> str:
     return _table([*header, "bit for bit in"], rows, numbers=range(2, len(header)))
 
 
+def _machines(figures: Mapping[str, Figure], measure: str) -> str:
+    """Area of whole machines by unit; a column for each that has been measured."""
+    columns: dict[str, dict[str, str]] = {}
+    for preset in PRESETS:
+        name = re.compile(rf"area\.{preset}\.alembert\.(?:(\w+)\.)?{measure}")
+        found = [(name.fullmatch(each), figure) for each, figure in figures.items()]
+        column = {match[1] or "": figure.number for match, figure in found if match}
+        if "" in column:
+            columns[f"`{preset}`"] = column
+    units = dict.fromkeys(unit for column in columns.values() for unit in column if unit)
+    rows = [
+        [unit.replace("_", " ") or "**all**"]
+        + [column.get(unit, ABSENT) for column in columns.values()]
+        for unit in (*units, "")
+    ]
+    return _table(["unit", *columns], rows, numbers=range(1, 1 + len(columns)))
+
+
 def readme_section(figures: Mapping[str, Figure]) -> str:
     """What stands between the markers of README.md."""
     if not figures:
@@ -109,6 +137,10 @@ def results_page(figures: Mapping[str, Figure]) -> str:
             "Each figure with the command that measures it again. What is absent was not measured."
         )
         parts.append(_table(header, rows, numbers=range(1, 3)))
+        if any(f"area.{name}.alembert.lut" in figures for name in PRESETS):
+            for title, measure in (("LUT4 equivalents", "lut"), ("transistors", "transistors")):
+                parts.append(f"## Area of the machines by unit, in {title}")
+                parts.append(_machines(figures, measure))
     return "\n\n".join(parts) + "\n"
 
 

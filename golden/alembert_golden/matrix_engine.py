@@ -40,6 +40,7 @@ class MatrixEngine:
         self._machine = machine
         self._layers: dict[tuple[int, int, int], QuickProduct] = {}
         self._products: dict[tuple[int, ...], QuickProduct] = {}
+        self._operands = _Operands()
 
     def linear(
         self, instruction: Resolved, scratchpad: NDArray[np.uint8], memory: ExternalMemory
@@ -137,6 +138,33 @@ class MatrixEngine:
         step = max(1, _BLOCK // (instruction["rows"] * instruction["columns"]))
         for start in range(0, len(a), step):
             some = slice(start, start + step)
-            values = product(a[some], None if b is None else b[some])
+            left = self._operands(product, a[some], start)
+            values = product.of_left(left, None if b is None else b[some])
             # not before all operands are read
-            results[some], padding[some] = values.astype(o.dtype), 0
+            results[some], padding[some] = values, 0
+
+
+class _Operands:
+    """Left operands, decoded; those of the instruction before are kept.
+
+    The slices of a wide layer, and queries, keys and values, read the same codes one after the
+    other. That they are the same is seen by comparing them, an order of magnitude faster than
+    decoding. Threads may share it: a block that another one has put there does not compare equal.
+    """
+
+    def __init__(self) -> None:
+        self._kind: tuple | None = None
+        self._blocks: dict[int, tuple[NDArray[np.uint8], NDArray]] = {}
+
+    def __call__(self, product: QuickProduct, codes: NDArray[np.uint8], start: int) -> NDArray:
+        """Codes of the sentences from ``start`` on, decoded for a product; not to be written to."""
+        kind = (product.left_kind, codes.shape[1:])
+        if kind != self._kind:
+            self._kind, self._blocks = kind, {}
+        blocks = self._blocks
+        known = blocks.get(start)
+        if known is not None and np.array_equal(known[0], codes):
+            return known[1]
+        left = product.left(codes)
+        blocks[start] = codes.copy(), left
+        return left

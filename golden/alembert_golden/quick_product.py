@@ -17,9 +17,10 @@ from .postprocess import ChannelParameters, postprocess
 from .scaler import scale
 from .vmac import integers
 
-__all__ = ["QuickProduct"]
+__all__ = ["QuickProduct", "quick_encode"]
 
 _FLOAT32_EXACT, _FLOAT64_EXACT = 1 << 24, 1 << 53
+_FLOAT64_MANTISSA = 52
 _DOUBT = 2.0**-30
 """Products this close to a tie may have been rounded to it: they are below 2^17 if they matter,
 and wrong by 2^−53 of that."""
@@ -68,21 +69,35 @@ class QuickProduct:
             product._weights = numbers
         return product
 
+    @property
+    def left_kind(self) -> tuple[Format, np.dtype]:
+        """What :meth:`left` reads and returns: products decode alike if it is the same."""
+        dtype = self._dtype if self._is_exact else np.dtype(np.int64)
+        return self._array.vmac.pair.activation, dtype
+
+    def left(self, a: NDArray[np.uint8]) -> NDArray:
+        """Codes a [batch, M, K], which may be strided, decoded."""
+        return _decoded(a, _table(*self.left_kind, 1.0))
+
     def __call__(self, a: NDArray[np.uint8], b: NDArray[np.uint8] | None) -> NDArray:
         """Results [batch, M, N] of codes a [batch, M, K] and b [batch, N, K], which may be strided.
 
         There is no b if there are a layer's weights.
         """
+        return self.of_left(self.left(a), b)
+
+    def of_left(self, left: NDArray, b: NDArray[np.uint8] | None) -> NDArray:
+        """The same for an operand that :meth:`left` has decoded."""
         pair = self._array.vmac.pair
         if not self._is_exact:
-            return self._defined(a, b)
-        left = _table(pair.activation, self._dtype, 1.0).take(a)
+            return self._defined(left, b)
         if b is None:
-            sums = (left.reshape(-1, left.shape[2]) @ self._weights).reshape(*a.shape[:2], -1)
+            sums = (left.reshape(-1, left.shape[2]) @ self._weights).reshape(*left.shape[:2], -1)
         else:
             # all channels have the same scale
             factor = float(self._scale[0]) if self._array.encodes_adaptivfloat else 1.0
-            sums = left @ _table(pair.weight, self._dtype, factor).take(b).swapaxes(1, 2)
+            right = _decoded(b, _table(pair.weight, self._dtype, factor))
+            sums = left @ right.swapaxes(1, 2)
         total = sums.astype(np.float64, copy=False)
         if self._bias is not None:
             total += self._bias
@@ -104,10 +119,11 @@ class QuickProduct:
                 return clipped & np.where(wide, -1, 0xFF).astype(np.int16)
             return clipped.astype(np.int8).view(np.uint8)
         if not wide.any():
-            return encode_relative(total, fmt)
+            return quick_encode(total, fmt)
         if wide.all():
             return _wide(total)
-        return np.where(wide, _wide(total), encode_relative(total, fmt))
+        codes = quick_encode(total, fmt)
+        return np.where(wide, _wide(total), codes)
 
     def _rounded(self, total: NDArray[np.float64]) -> NDArray[np.float64]:
         """total · multiplier / 2^shift, rounded to nearest, ties to even."""
@@ -125,10 +141,9 @@ class QuickProduct:
             rounded[doubtful] = exact
         return rounded
 
-    def _defined(self, a: NDArray[np.uint8], b: NDArray[np.uint8] | None) -> NDArray:
+    def _defined(self, left: NDArray, b: NDArray[np.uint8] | None) -> NDArray:
         """By integers of 64 bits, for formats with sums beyond float64's."""
         pair = self._array.vmac.pair
-        left = _table(pair.activation, np.dtype(np.int64), 1.0).take(a)
         if b is None:
             sums = left @ self._weights
         else:
@@ -140,9 +155,35 @@ class QuickProduct:
         )
 
 
+def _decoded(codes: NDArray[np.uint8], table: NDArray) -> NDArray:
+    """What codes stand for; no code is beyond a table of 256, so that none need be looked for."""
+    return table.take(codes, mode="clip")
+
+
 def _wide(total: NDArray[np.float64]) -> NDArray[np.int16]:
-    rounded = np.rint(total)
-    return np.clip(rounded, -32768, 32767, out=rounded).astype(np.int16)
+    """Rounded to 16 bits; ``total`` is lost."""
+    np.rint(total, out=total)
+    return np.clip(total, -32768, 32767, out=total).astype(np.int16)
+
+
+def quick_encode(values: NDArray[np.float64], fmt: AdaptivFloatFormat) -> NDArray[np.uint8]:
+    """:func:`alembert_golden.adaptivfloat.encode_relative` by one look-up, in 2^(14 + m) places.
+
+    Sign, exponent, the mantissa that is kept and a bit more decide all but ties, and whether
+    anything is left below decides these.
+    """
+    bits = np.ascontiguousarray(values).view(np.int64)
+    drop = _FLOAT64_MANTISSA - fmt.mantissa_width - 2
+    place = bits >> drop
+    place |= bits & ((1 << drop) - 1) != 0
+    return _code_table(fmt).take(place, mode="wrap")  # negative numbers are in the upper half
+
+
+@lru_cache(maxsize=8)
+def _code_table(fmt: AdaptivFloatFormat) -> NDArray[np.uint8]:
+    width = 64 - _FLOAT64_MANTISSA + fmt.mantissa_width + 2
+    places = np.arange(1 << width, dtype=np.uint64) << np.uint64(64 - width)
+    return encode_relative(places.view(np.float64), fmt)
 
 
 def _channel_scale(parameters: ChannelParameters, array: VmacArrayConfig) -> NDArray[np.float64]:

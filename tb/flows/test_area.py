@@ -13,6 +13,7 @@ from alembert.config import VmacConfig, preset
 from alembert.flows import area, yosys
 from alembert.flows.area import RECIPES, measure_area
 from alembert.flows.area_report import AreaReport, CellCounts, area_table
+from alembert.flows.area_text import part_of
 from alembert.flows.designs import designs, format_pair, vmac_design
 from alembert.flows.errors import FlowError
 from alembert.flows.yosys import run_yosys
@@ -149,6 +150,46 @@ def test_area_is_broken_down_by_units(tmp_path: Path) -> None:
     console.print(area_table([("a", 0, whole)], title="area"))
     shown = [line.split()[1] for line in console.export_text().splitlines() if "│" in line]
     assert shown == ["a", "one", "two", "the"]
+
+
+def test_a_measurement_depends_on_its_own_modules_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What else the text holds is neither read nor asked about."""
+    assert part_of(UNITS, "absent") == UNITS
+    one = part_of(UNITS, "a.b.one")
+    assert re.findall(r"^module (\S+?)[ (]", one, re.MULTILINE) == ["keep", r"\a.b.one"]
+    around = part_of(UNITS, "a", ["a.b.one", "a.b.two"])
+    assert "low" not in around and "second" in around and "d <=" not in around
+    assert around.count("endmodule") == 4
+    first = measure_area(UNITS, "a.b.two", tmp_path, flatten=False)
+    monkeypatch.setattr(area, "run_yosys", _must_not_run)
+    other = UNITS.replace(
+        "q <= d;\nendmodule\nmodule \\a.b.one", "q <= !d;\nendmodule\nmodule \\a.b.one"
+    )
+    assert other != UNITS
+    assert measure_area(other, "a.b.two", tmp_path, flatten=False) == first
+    with pytest.raises(FlowError, match=r"^asked again$"):
+        measure_area(other, "a.b.one", tmp_path, flatten=False)
+
+
+def test_booth_is_not_tried_where_nothing_is_multiplied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[str] = []
+
+    def run(script: str, work_dir: Path, *, name: str) -> None:
+        ran.append(name)
+        run_yosys(script, work_dir, name=name)
+
+    monkeypatch.setattr(area, "run_yosys", run)
+    text = "module top(input [3:0] a, output [3:0] y);\n  assign y = a + 3;\nendmodule\n"
+    report = measure_area(text, "top", tmp_path)
+    assert report.recipes["booth"] == report.recipes["nodsp"]
+    assert sorted(ran) == ["alu", "cmos", "elaborate", "nodsp"]
+    ran.clear()
+    measure_area(PRODUCT, "product", tmp_path)
+    assert sorted(ran) == ["alu", "booth", "cmos", "elaborate", "nodsp"]
 
 
 # A memory of 16 × 8 bits, and one of 4 × 3 bits that nothing writes, which is logic.

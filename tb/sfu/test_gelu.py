@@ -11,30 +11,19 @@ import pytest
 from alembert.config.gelu import GeluConfig, GeluForm, normal_cdf
 from alembert.sfu.gelu import Gelu
 from alembert_golden.gelu import gelu
-from numpy.typing import NDArray
+from sfu.oracle_gelu import all_inputs, exact_gelu, max_gelu_error
 from support.simulate import SIMULATORS, simulate
 
 FORMATS = [(16, 11), (20, 15), (20, 4), (16, 15), (16, 13), (16, 12), (12, 8), (8, 7), (8, 4)]
 CONFIGS = [GeluConfig(width=w, fraction=f, form=form) for w, f in FORMATS for form in GeluForm]
 
 
-def _all_inputs(config: GeluConfig) -> NDArray[np.int64]:
-    return np.arange(config.min_value, config.max_value + 1)
-
-
-def _exact(x: NDArray[np.float64], form: GeluForm) -> NDArray[np.float64]:
-    """The definition, in float64."""
-    if form is GeluForm.ERF:
-        return np.array([t / 2 * math.erfc(-t / math.sqrt(2)) for t in x.tolist()])
-    return x / 2 * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
-
-
 @pytest.mark.parametrize("config", CONFIGS, ids=str)
 def test_golden_is_within_the_bound_everywhere(config: GeluConfig) -> None:
     """Every input of every format here: 3/2 units of the last place."""
-    values, unit = _all_inputs(config), 2.0**-config.fraction
+    values, unit = all_inputs(config), 2.0**-config.fraction
     error = np.abs(
-        gelu(values, config) * unit - _exact(values.astype(np.float64) * unit, config.form)
+        gelu(values, config) * unit - exact_gelu(values.astype(np.float64) * unit, config.form)
     )
     print(f"largest error: {error.max() / unit:.3f} units of the last place")
     assert error.max() <= 1.5 * unit
@@ -44,13 +33,14 @@ def test_golden_is_within_the_bound_everywhere(config: GeluConfig) -> None:
 def test_default_format_keeps_the_contract(form: GeluForm) -> None:
     """2^−10 at 11 fraction bits, where 2^−8·max(1, |x|) is asked for."""
     config = GeluConfig(form=form)
-    x = _all_inputs(config) / 2048
-    assert np.abs(gelu(_all_inputs(config), config) / 2048 - _exact(x, form)).max() < 2**-10
+    x = all_inputs(config) / 2048
+    assert np.abs(gelu(all_inputs(config), config) / 2048 - exact_gelu(x, form)).max() < 2**-10
+    assert 2**-13 < max_gelu_error() < 2**-10
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=str)
 def test_golden_at_zero_and_far_away(config: GeluConfig) -> None:
-    values, far = _all_inputs(config), 1 << (config.fraction + config.domain_log2)
+    values, far = all_inputs(config), 1 << (config.fraction + config.domain_log2)
     got = gelu(values, config)
     assert got[values == 0].tolist() == [0]
     assert (got[values >= far] == values[values >= far]).all()
@@ -78,7 +68,7 @@ def test_table(config: GeluConfig) -> None:
     assert nodes[0] == 0 and nodes[-1] == 0
     assert (np.diff(nodes) == np.array(table.step)).all()
     x = -np.arange(count) / 2**config.pieces_log2
-    exact = -_exact(x, config.form) * 2.0 ** (config.fraction + config.GUARD_WIDTH)
+    exact = -exact_gelu(x, config.form) * 2.0 ** (config.fraction + config.GUARD_WIDTH)
     assert np.abs(nodes[:-1] - exact).max() <= 0.5 + 1e-9
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import asdict
 from fractions import Fraction
 
@@ -15,6 +14,14 @@ from alembert_golden.softmax import power, reciprocal, softmax
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from sfu.oracle_softmax import (
+    UNIT,
+    adversarial_rows,
+    exact_softmax,
+    max_softmax_error,
+    natural_rows,
+    random_rows,
+)
 from support.simulate import SIMULATORS, simulate
 
 CONFIGS = [
@@ -25,18 +32,10 @@ CONFIGS = [
     SoftmaxConfig(lanes=1, depth=2, width=8, fraction=0),
     SoftmaxConfig(lanes=4, depth=8, width=8, fraction=7),
 ]
-UNIT = 1 << SoftmaxConfig.PROBABILITY_FRACTION
 BOUND = 2**-11
 """Of |p − exact|; the project's contract is 2^−9."""
 NATURAL_BOUND = 2**-9
 """The same against softmax to base e of scores rounded to the default's nine fraction bits."""
-
-
-def exact_softmax(scores: NDArray, keep: NDArray, config: SoftmaxConfig) -> NDArray[np.float64]:
-    """The definition in float64, base 2, of the same integers; 0 where not kept."""
-    x = np.where(keep, scores / (1 << config.fraction), -np.inf)
-    e = np.exp2(x - np.maximum(x.max(axis=-1, keepdims=True), -(2.0**30)))
-    return e / np.maximum(e.sum(axis=-1, keepdims=True), np.finfo(np.float64).tiny)
 
 
 def sum_bound(kept: NDArray) -> NDArray[np.float64]:
@@ -62,31 +61,6 @@ def check_rows(scores: NDArray, config: SoftmaxConfig, keep: NDArray | None = No
     ranked = np.where(ranked < 0, np.maximum.accumulate(ranked, axis=-1), ranked)
     assert (np.diff(ranked, axis=-1) >= 0).all()
     return float(error.max())
-
-
-def adversarial_rows(config: SoftmaxConfig) -> Iterator[NDArray[np.int64]]:
-    """Batches of rows built to hurt, of 1 to 1024 positions and of as many as there may be."""
-    one, low, high = 1 << config.fraction, config.score_min, config.score_max
-    sizes = [n for n in (1, 2, 3, 5, 8, 15, 100, 511, 512, 1023, 1024) if n <= config.positions]
-    for n in sizes:
-        # all equal at both ends and between; both ends at once
-        yield np.repeat(np.array([low, -1, 0, 1, high])[:, None], n, axis=1)
-        ends = np.full((4, n), low)
-        ends[0, 0] = ends[1, n - 1] = high
-        ends[2, ::2] = ends[3, n // 2 :] = high
-        yield ends
-        # one hot and half hot above every depth at which e still counts: small powers add up
-        depths = np.arange(0, min(26 * one, high - low), max(one // 16, 1))
-        for hot in (slice(0, 1), slice(0, None, 2), slice(n - 1, None)):
-            rows = np.repeat(high - depths[:, None], n, axis=1)
-            rows[:, hot] = high
-            yield rows
-    if config.positions > 1024:  # the longest rows, where what is cut off adds up
-        rows = np.repeat(
-            high - np.linspace(0, 30 * one, 20).astype(np.int64)[:, None], 65536, axis=1
-        )
-        rows[:, 0] = high
-        yield rows
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=str)
@@ -131,18 +105,11 @@ def test_golden_within_bounds_for_adversarial_rows(config: SoftmaxConfig) -> Non
 @pytest.mark.parametrize("config", CONFIGS, ids=str)
 def test_golden_within_bounds_for_random_rows(config: SoftmaxConfig) -> None:
     """Every spread, any mask; among them rows with one kept, and with none."""
-    rng = np.random.default_rng(5)
-    for n in (1, 2, 7, 64, 300, 1024):
-        shape = (200, min(n, config.positions))
-        spread = (1 << config.fraction) * np.exp2(rng.uniform(-4, 6, (200, 1)))
-        scores = rng.normal(0, spread, shape)
-        scores = np.clip(np.rint(scores), config.score_min, config.score_max).astype(np.int64)
-        keep = rng.random(shape) < rng.choice([0.05, 0.5, 2], (200, 1))
-        keep[0], keep[1], keep[1, -1] = False, False, True
+    for scores, keep in random_rows(config):
         check_rows(scores, config, keep)
         p = softmax(scores, config, keep=keep)
         assert not p[0].any()
-        assert p[1].tolist() == [0] * (shape[1] - 1) + [UNIT]
+        assert p[1].tolist() == [0] * (scores.shape[1] - 1) + [UNIT]
 
 
 @settings(max_examples=200)
@@ -165,27 +132,16 @@ def test_golden_against_exact_fractions(data) -> None:
 def test_natural_base() -> None:
     """exp(y) / Σ exp(y) of real y within ±8, scaled by log2 e and rounded to nine bits."""
     config = SoftmaxConfig()
-    rng = np.random.default_rng(11)
-    worst = 0.0
-    for n in (1, 2, 3, 10, 128, 1024):
-        for spread in (0.01, 0.3, 1, 3, 8):
-            y = np.clip(rng.normal(0, spread, (300, n)), -8, 8)
-            y[:100, 0] = 8
-            y[100:150] = rng.choice([-8.0, 8.0], (50, n))
-            x = np.rint(y / np.log(2) * (1 << config.fraction)).astype(np.int64)
-            exact = np.exp(y) / np.exp(y).sum(axis=1, keepdims=True)
-            worst = max(worst, float(np.abs(softmax(x, config) / UNIT - exact).max()))
-    # every score half a unit off in the worse direction: the first against all others
-    half = np.log(2) / (1 << config.fraction) * 0.499
-    for n in (2, 10, 1024):
-        gap = np.linspace(0, 12, 500)[:, None]
-        x = np.rint(np.where(np.arange(n) < 1, 0.0, -gap * (1 << config.fraction)))
-        y = x * np.log(2) / (1 << config.fraction) + np.where(np.arange(n) < 1, half, -half)
-        exact = np.exp(y) / np.exp(y).sum(axis=1, keepdims=True)
-        got = softmax(x.astype(np.int64), config) / UNIT
-        worst = max(worst, float(np.abs(got - exact).max()))
-    print(f"largest error of a natural softmax: 2^{np.log2(worst):.2f}")
+    worst = max(
+        float(np.abs(softmax(scores, config) / UNIT - exact).max())
+        for scores, exact in natural_rows(config)
+    )
     assert worst <= NATURAL_BOUND
+
+
+def test_the_largest_error_keeps_the_contract() -> None:
+    """The figure of ``make bench``: all of the rows above, in the default configuration."""
+    assert 2**-12 < max_softmax_error() <= NATURAL_BOUND
 
 
 def test_golden_takes_rows_along_the_last_axis() -> None:

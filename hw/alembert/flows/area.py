@@ -21,6 +21,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from .area_report import AreaReport, CellCounts
+from .area_text import part_of
 from .errors import FlowError
 from .yosys import run_yosys, yosys_version
 
@@ -38,6 +39,8 @@ booth: by the Booth pass; alu: that, and every adder a carry chain; dsp: MULT18X
 _FILE = "design.v"
 _ADD_TO_ALU = files("alembert.flows") / "area_map" / "add2alu.v"
 
+# Yosys takes longer to read all of a machine than to map most of its modules: each step is given
+# no more text than the modules that it is about.
 _SPLIT = """\
 read_verilog -sv {file}
 hierarchy -check -top {top}
@@ -47,11 +50,12 @@ tee -q -o split.json stat -json
 # write_json for its side effect: it sorts the design by name, and ABC's result depends on the
 # order in which it meets the cells.
 _ELABORATE = """\
-read_verilog -sv ../{file}
+read_verilog -sv {file}
 hierarchy -check -top {top}
 {blackboxes}
 proc; flatten -noscopeinfo; opt_clean; delete t:$scopeinfo
 rename -top dut
+tee -q -o elab_stat.json stat -json
 write_json elab.json
 write_rtlil elab.il
 """
@@ -87,6 +91,7 @@ write_json -selected memories.json
 """
 
 _CMOS_SIZED = {"$_NOT_", "$_NAND_", "$_NOR_", "$_BUF_", "$_DFF_P_", "$_DFF_N_"}
+_MULTIPLIERS = {"$mul", "$macc", "$macc_v2"}
 _LATCHES = {"$_DLATCH_P_", "$_DLATCH_N_"}
 _LATCH_TRANSISTORS = 12
 _MEMORY = "$mem_v2"
@@ -151,6 +156,7 @@ def _measure_units(
 def _measure_once(
     verilog: str, top: str, work_dir: Path, *, flatten: bool, dsp: bool, without: Sequence[str]
 ) -> AreaReport:
+    verilog = part_of(verilog, top, without)
     question: list = [verilog, top, flatten, dsp, RECIPES, _ELABORATE, _ECP5, _CMOS]
     question += [*without]
     question += [_ADD_TO_ALU.read_text(encoding="utf-8"), yosys_version()]
@@ -161,7 +167,7 @@ def _measure_once(
     work_dir.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f"{top}-{digest}-", dir=work_dir))
     (scratch / _FILE).write_text(verilog, encoding="utf-8")
-    report = _measure(scratch, top, flatten, dsp, without)
+    report = _measure(verilog, scratch, top, flatten, dsp, without)
     result = scratch / "report.json"
     result.write_text(json.dumps(report.as_json(), indent=2) + "\n", encoding="utf-8")
     result.replace(known)
@@ -170,7 +176,7 @@ def _measure_once(
 
 
 def _measure(
-    scratch: Path, top: str, flatten: bool, dsp: bool, without: Sequence[str]
+    verilog: str, scratch: Path, top: str, flatten: bool, dsp: bool, without: Sequence[str]
 ) -> AreaReport:
     parts = {} if flatten else _repeated_modules(scratch, top, without)
     absent = dict.fromkeys(without, 1)
@@ -178,8 +184,9 @@ def _measure(
     recipes = [recipe for recipe in RECIPES if dsp or recipe != "dsp"]
     directories = {module: scratch / str(i) for i, module in enumerate(modules)}
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        around = [{**parts, **absent} if module == top else {} for module in modules]
-        list(pool.map(_elaborate, modules, directories.values(), around))
+        around = [[*parts, *absent] if module == top else [] for module in modules]
+        texts = [part_of(verilog, *each) for each in zip(modules, around)]
+        list(pool.map(_elaborate, modules, directories.values(), texts, around))
         steps = [(d, recipe) for d in directories.values() for recipe in [*recipes, "cmos"]]
         list(pool.map(_map, *zip(*steps)))
     reports = {
@@ -214,8 +221,9 @@ def _escaped(module: str) -> str:
     return f"\\{module}"
 
 
-def _elaborate(module: str, directory: Path, parts: Mapping[str, int]) -> None:
+def _elaborate(module: str, directory: Path, verilog: str, parts: Sequence[str]) -> None:
     directory.mkdir()
+    (directory / _FILE).write_text(verilog, encoding="utf-8")
     shutil.copyfile(str(_ADD_TO_ALU), directory / "add2alu.v")
     blackboxes = "blackbox " + " ".join(map(_escaped, parts)) if parts else ""
     script = _ELABORATE.format(file=_FILE, top=_escaped(module), blackboxes=blackboxes)
@@ -225,6 +233,8 @@ def _elaborate(module: str, directory: Path, parts: Mapping[str, int]) -> None:
 def _map(directory: Path, recipe: str) -> None:
     if recipe == "cmos":
         run_yosys(_CMOS, directory, name=recipe)
+    elif not _differs(directory, recipe):
+        return
     else:
         before, options = RECIPES[recipe]
         script = partial(_ECP5.format, before=before, options=options, recipe=recipe)
@@ -233,6 +243,12 @@ def _map(directory: Path, recipe: str) -> None:
         except FlowError:
             # ABC9 takes the wire \\a[1] for bit 1 of \\a, and stops when both exist
             run_yosys(script(rename="rename -hide w:*[*]"), directory, name=recipe)
+
+
+def _differs(directory: Path, recipe: str) -> bool:
+    """Whether a recipe is another one than the plain one for a module: booth is not for all."""
+    found = _stat(directory / "elab_stat.json")["design"]["num_cells_by_type"]
+    return recipe != "booth" or bool(_MULTIPLIERS & found.keys())
 
 
 def _stat(path: Path) -> dict:
@@ -254,7 +270,11 @@ def _report(
     return AreaReport(
         top=module,
         hierarchical=bool(parts),
-        recipes={r: _ecp5_cells(_counts(directory / f"{r}.json", parts)) for r in recipes},
+        recipes={
+            recipe: _ecp5_cells(_counts(directory / f"{same}.json", parts))
+            for recipe in recipes
+            for same in [recipe if _differs(directory, recipe) else "nodsp"]
+        },
         transistors=int(estimate.rstrip("+"))
         + _LATCH_TRANSISTORS * latches
         + _SRAM_TRANSISTORS * memory_bits,

@@ -36,6 +36,7 @@ from ..sfu.gelu import Gelu
 from ..sfu.layernorm import LayerNorm
 from ..sfu.residual import ResidualAdd
 from ..sfu.softmax import Softmax
+from ..sfu.tanh import Tanh
 from ..ternary.activation_quantiser import ActivationQuantiser
 from ..ternary.rescale import Rescale
 from ..ternary.weight_memory import WeightMemory
@@ -112,6 +113,7 @@ def designs(preset: Preset) -> list[Design]:
         _design("residual_add", ResidualAdd, special.residual),
         _design("layer_norm", LayerNorm, special.layernorm),
         _design("gelu", Gelu, special.gelu),
+        _design("tanh", Tanh, special.tanh),
     ]
     entropy = EntropyConfig(max_classes=machine.max_classes)
     found.append(_design("early_exit", EarlyExit, entropy))
