@@ -73,10 +73,15 @@ def rows_of(scratchpad: NDArray[np.uint8], rows: Rows, *, wide: bool = False) ->
     array [batch, count, elements of a row's words]
     """
     words = scratchpad.view(WIDE) if wide else scratchpad
+    width, place, reach = words.shape[2], rows.address, rows.count * rows.stride
+    if rows.words <= rows.stride and place + reach <= words.shape[1]:
+        # the same view, an order of magnitude sooner
+        whole = words[:, place : place + reach].reshape(len(words), rows.count, rows.stride * width)
+        return whole[..., : rows.words * width]
     batch_stride, word_stride, item = words.strides
     return np.lib.stride_tricks.as_strided(
-        words[:, rows.address :],
-        (len(words), rows.count, rows.words * words.shape[2]),
+        words[:, place:],
+        (len(words), rows.count, rows.words * width),
         (batch_stride, rows.stride * word_stride, item),
     )
 

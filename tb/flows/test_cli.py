@@ -115,7 +115,7 @@ def test_generate_names_what_it_writes(tmp_path: Path) -> None:
     result = _run("generate", "--preset", "tiny", "--output", tmp_path / "new")
     assert result.exit_code == 0
     named = [Path(line) for line in result.stdout.splitlines()]
-    assert len(named) == 16
+    assert len(named) == 18
     assert sorted(named) == sorted((tmp_path / "new" / "tiny").iterdir())
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from alembert.flows.simulation import SimulationError
+from alembert_runtime.clocked import clocked_top
 from alembert_runtime.simulation_build import Simulation, build_simulation
 from runtime.models import MACHINE
 from support.simulate import BUILD_ROOT
@@ -13,7 +14,8 @@ from support.simulate import BUILD_ROOT
 
 def test_a_build_is_found_again(simulation: Simulation) -> None:
     source = (simulation.library.parent / "alembert.v").read_text(encoding="utf-8")
-    verilog = source.partition("\nmodule clocked(")[0]
+    verilog = source.removesuffix(clocked_top(MACHINE))
+    assert verilog != source
     steps: list[str] = []
     again = build_simulation(
         MACHINE, build_root=BUILD_ROOT / "runtime", verilog=verilog, progress=steps.append
