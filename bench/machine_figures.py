@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ from figures import Figure
 from machine.speed import measure_speed
 
 __all__ = [
+    "RUNS",
     "cocotb_speed",
     "golden_speed",
     "layer_figures",
@@ -38,6 +40,8 @@ __all__ = [
     "reaction_figures",
 ]
 
+RUNS = 5
+"""The fastest of so many is the speed: what else a computer does only ever slows a run down."""
 THRESHOLD = 0.6
 _PRESETS = {"adaptivfloat8_3": "edge16", "int8": "edge16_int8"}
 """Format -> the preset that has it."""
@@ -154,7 +158,10 @@ def planned_cycles(command: str) -> Iterator[Figure]:
 
 
 def golden_speed(command: str) -> Iterator[Figure]:
-    """Sentences of 64 tokens a second through twelve passes, on the golden machine of edge16."""
+    """Sentences of 64 tokens a second through twelve passes, on the golden machine of edge16.
+
+    A batch of 64 shared by all cores.
+    """
     rng = np.random.default_rng(1)
     model = random_model(R8_SIZED)
     tokens = rng.integers(0, R8_SIZED.vocab_size, (64, 64))
@@ -164,7 +171,8 @@ def golden_speed(command: str) -> Iterator[Figure]:
     )
     golden = Machine(machine)
 
-    def run() -> None:
+    def run() -> float:
+        start = time.perf_counter()
         golden.run(
             image.data,
             image.input_bytes(tokens, np.zeros((len(tokens), 1), dtype=np.int64)),
@@ -174,27 +182,30 @@ def golden_speed(command: str) -> Iterator[Figure]:
             threshold=0,
             output_bytes=image.output_words * image.word_bytes,
             scratch_bytes=image.scratch_words * image.word_bytes,
+            workers=os.cpu_count() or 1,
         )
+        return len(tokens) / (time.perf_counter() - start)
 
     run()  # decodes the weights
-    start = time.process_time()
-    run()
-    speed = len(tokens) / (time.process_time() - start)
+    speed = max(run() for _ in range(RUNS))
     yield _figure("golden.sentences_per_second", speed, "1/s", command)
 
 
 def machine_speed(command: str) -> Iterator[Figure]:
-    """Cycles a second of processor time: edge16 as a whole, compiled, on a real reaction."""
+    """Cycles a second of processor time: edge16 as a whole, compiled, a pass of a reaction."""
     machine = PRESETS["edge16"].machine
     model = load_albert()
     image = compile_reactions(model, machine)
     reaction = next(masked_reactions(model, 1))
+    speeds = []
     with Session(SimulatedDevice(build_simulation(machine)), image) as session:
-        start = time.process_time()
-        answer = session.run(reaction.tokens, reaction.targets, THRESHOLD)
-        spent = time.process_time() - start
-    assert answer.counters is not None  # a simulation keeps time
-    speed = answer.counters.cycles / spent
+        for _ in range(RUNS):
+            start = time.process_time()
+            answer = session.run(reaction.tokens, reaction.targets, max_passes=1)
+            spent = time.process_time() - start
+            assert answer.counters is not None  # a simulation keeps time
+            speeds.append(answer.counters.cycles / spent)
+    speed = max(speeds)
     yield _figure("simulation.machine.cycles_per_second", round(speed), "1/s", command)
 
 
@@ -206,9 +217,12 @@ def cocotb_speed(command: str) -> Iterator[Figure]:
     image = compile_model(
         model, machine, calibrate(model, [tokens]), max_length=len(tokens), max_targets=1
     )
-    with tempfile.TemporaryDirectory() as folder:
-        found = measure_speed(machine, image, tokens, [0], Path(folder), max_passes=1)
-    speed = round(found.cycles_per_second)
+    speeds = []
+    for _ in range(RUNS):
+        with tempfile.TemporaryDirectory() as folder:
+            found = measure_speed(machine, image, tokens, [0], Path(folder), max_passes=1)
+        speeds.append(found.cycles_per_second)
+    speed = round(max(speeds))
     yield _figure("simulation.machine_cocotb.cycles_per_second", speed, "1/s", command)
 
 

