@@ -5,6 +5,7 @@ PRESET ?= edge16
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+ORACLES := .venv/.oracles
 
 .DEFAULT_GOAL := all
 .PHONY: all setup rtl demo datapaths test regress area lint check docs bench clean help
@@ -16,6 +17,9 @@ setup: $(READY) ## Python packages into .venv, Debian packages through apt-get i
 $(READY): pyproject.toml constraints.txt setup.sh
 	@PYTHON="$(PYTHON)" ./setup.sh
 
+$(ORACLES): pyproject.toml constraints.txt setup.sh
+	@PYTHON="$(PYTHON)" ./setup.sh oracles
+
 rtl: $(READY) ## Verilog and sidecars of PRESET into rtl_out/
 	@$(BIN)/alembert generate --preset $(PRESET) --output rtl_out
 
@@ -25,7 +29,7 @@ demo: $(READY) ## a pretrained ALBERT on real reactions, in the RTL of PRESET
 datapaths: $(READY) ## real ALBERT tensors through the RTL of every datapath, with their areas
 	@$(BIN)/python tb/demo
 
-test: $(READY) ## the whole regression, under Verilator and Icarus, on all cores
+test: $(ORACLES) ## the whole regression, under Verilator and Icarus, on all cores
 	@$(BIN)/python -m pytest -n auto --dist worksteal -q
 
 regress: export ALEMBERT_SEED ?= random
@@ -41,7 +45,7 @@ area: $(READY) ## area of one VMAC in every format
 lint: $(READY) ## generated Verilog through Yosys, Icarus and Verilator
 	@$(BIN)/alembert lint --preset $(PRESET)
 
-check: $(READY) ## ruff and pyright over the sources
+check: $(ORACLES) ## ruff and pyright over the sources
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/pyright
 
 docs: $(READY) ## the documentation into site/

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Sets up everything the Makefile's targets need; safe to run again.
+# Sets up everything the Makefile's targets need; safe to run again. With "oracles", what `make test`
+# compares with besides: torch and other people's quantisers.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -44,7 +45,17 @@ fi
 echo "[2/3] virtual environment: .venv"
 [ -x .venv/bin/python ] || "$python" -m venv .venv
 
-echo "[3/3] Python packages, pinned in constraints.txt (about a minute)"
-.venv/bin/python -m pip install --quiet --disable-pip-version-check \
-  --constraint constraints.txt --editable '.[dev]'
+install() {
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check \
+    --constraint constraints.txt "$@"
+}
+if [ "${1:-}" = oracles ]; then
+  echo "[3/3] Python packages to compare with, pinned in constraints.txt (torch among them)"
+  install --editable '.[oracles]'
+  install --no-deps llmcompressor
+  touch .venv/.oracles
+else
+  echo "[3/3] Python packages, pinned in constraints.txt (about a minute)"
+  install --editable '.[dev]'
+fi
 touch .venv/.ready

@@ -54,13 +54,16 @@ class Classifier:
 
     @classmethod
     def of(cls, model: Model) -> Classifier:
-        """The classifier of a checkpoint, behind its pooler if it has one, for all passes.
+        """The off-ramps of a checkpoint; else its classifier, behind its pooler if it has one,
+        for all passes.
 
         Raises
         ------
         CompileError
-            The checkpoint has no classifier.
+            The checkpoint has neither.
         """
+        if model.off_ramps:
+            return cls([_transposed(off_ramp) for off_ramp in model.off_ramps])
         if model.classifier is None:
             raise CompileError("the checkpoint has no classifier")
         poolers = () if model.pooler is None else (_transposed(model.pooler),)

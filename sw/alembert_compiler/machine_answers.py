@@ -11,6 +11,7 @@ from alembert_golden.machine import Machine
 from numpy.typing import ArrayLike, NDArray
 
 from .calibrate import Calibration, calibrate
+from .early_exit import early_exit
 from .errors import CompileError
 from .image import Image
 from .workloads import ReactionModel
@@ -59,11 +60,7 @@ class MachineAnswers:
 
     def early_exit(self, threshold: float) -> tuple[float, float]:
         """Top-1 and mean pass of leaving below ``threshold`` nats; see ``MaskedLogits``."""
-        below = self.entropies < threshold
-        below[-1] = True
-        layer = below.argmax(axis=0)
-        answers = self.classes[layer, np.arange(len(self.token_ids))]
-        return float((answers == self.token_ids).mean()), float((layer + 1).mean())
+        return early_exit(self.classes, self.entropies, self.token_ids, threshold)
 
 
 def masked_runs(

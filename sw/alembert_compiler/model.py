@@ -53,6 +53,8 @@ class Model:
         One for all passes, or one for each.
     embedding_norm : Norm
     mapping, pooler, classifier, head_dense, decoder : Dense or None
+    off_ramps : tuple of Dense
+        Classifiers of token 0, one behind every pass; or none.
     head_norm : Norm or None
 
     Raises
@@ -77,14 +79,15 @@ class Model:
         self.embedding_norm = self._norm(names.embedding_norm)
         self.mapping = None if names.mapping is None else self._dense(names.mapping)
         self.layers = tuple(self._layer(each) for each in names.layers)
-        has_head, has_pooler, has_classifier = (
-            part in self.parts for part in ("masked head", "pooler", "classifier")
+        has_head, has_pooler, has_classifier, has_off_ramps = (
+            part in self.parts for part in ("masked head", "pooler", "classifier", "off-ramps")
         )
         self.head_dense = self._dense(names.head_dense) if has_head else None
         self.head_norm = self._norm(names.head_norm) if has_head else None
         self.decoder = self._dense(names.decoder) if has_head else None
         self.pooler = self._dense(names.pooler) if has_pooler else None
         self.classifier = self._dense(names.classifier) if has_classifier else None
+        self.off_ramps = tuple(map(self._dense, names.off_ramps)) if has_off_ramps else ()
 
     def map_tensors(self, change: Tap) -> Model:
         """The same model with every tensor, by its name in the checkpoint, put through ``change``.

@@ -67,7 +67,8 @@ def required_tensors(
         one that belongs to no part.
     """
     names = Names.of(config)
-    labelled = [given.get(f"{names.classifier}.{end}") for end in ("bias", "weight")]
+    heads = (names.classifier, names.off_ramps[0])
+    labelled = [given.get(f"{head}.{end}") for head in heads for end in ("bias", "weight")]
     classes = max((len(each) for each in labelled if each is not None and each.ndim), default=1)
     shapes = tensor_shapes(config, parts, classes=classes)
     found: dict[str, Float32] = {}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .early_exit import early_exit, entropy
 from .layer import Tap, untouched
 from .workloads import ReactionModel
 
@@ -31,11 +32,7 @@ class MaskedLogits:
     @property
     def entropies(self) -> NDArray[np.float64]:
         """[L, n], the entropy in nats of each off-ramp's softmax, in float64."""
-        d = self.logits.astype(np.float64)
-        d = d - d.max(axis=-1, keepdims=True)
-        exponentials = np.exp(d)
-        total = exponentials.sum(axis=-1)
-        return np.log(total) - (d * exponentials).sum(axis=-1) / total
+        return entropy(self.logits)
 
     def early_exit(self, threshold: float) -> tuple[float, float]:
         """Leave at the first off-ramp whose entropy is below ``threshold`` nats, or at the last.
@@ -47,11 +44,7 @@ class MaskedLogits:
         mean_layer : float
             The mean number of passes, from 1.
         """
-        below = self.entropies < threshold
-        below[-1] = True
-        layer = below.argmax(axis=0)
-        answers = self.logits[layer, np.arange(len(self.token_ids))].argmax(axis=-1)
-        return float((answers == self.token_ids).mean()), float((layer + 1).mean())
+        return early_exit(self.logits.argmax(axis=-1), self.entropies, self.token_ids, threshold)
 
 
 def masked_logits(

@@ -12,7 +12,7 @@ from .model_config import ModelConfig
 
 __all__ = ["PARTS", "LayerNames", "Names", "parts_of", "tensor_shapes"]
 
-PARTS = ("encoder", "masked head", "pooler", "classifier")
+PARTS = ("encoder", "masked head", "pooler", "classifier", "off-ramps")
 """What a checkpoint may consist of; it has an encoder, and some of the others."""
 
 
@@ -48,12 +48,15 @@ class Names:
     decoder_bias: str
     """In full: what the decoder's bias is called in a checkpoint that ties it."""
     pooler: str
+    off_ramps: tuple[str, ...]
+    """A classifier of token 0 behind every pass."""
     classifier: str = "classifier"
 
     @classmethod
     def of(cls, config: ModelConfig) -> Names:
         """Those of a model's family."""
-        return _albert() if config.model_type == "albert" else _bert(config.num_hidden_layers)
+        passes = config.num_hidden_layers
+        return _albert(passes) if config.model_type == "albert" else _bert(passes)
 
     @property
     def tied(self) -> dict[str, str]:
@@ -75,7 +78,11 @@ def _embeddings(prefix: str) -> dict[str, str]:
     }
 
 
-def _albert() -> Names:
+def _off_ramps(passes: int) -> tuple[str, ...]:
+    return tuple(f"off_ramps.{index}" for index in range(passes))
+
+
+def _albert(passes: int) -> Names:
     layer = "albert.encoder.albert_layer_groups.0.albert_layers.0"
     return Names(
         **_embeddings("albert."),
@@ -97,6 +104,7 @@ def _albert() -> Names:
         decoder="predictions.decoder",
         decoder_bias="predictions.bias",
         pooler="albert.pooler",
+        off_ramps=_off_ramps(passes),
     )
 
 
@@ -123,6 +131,7 @@ def _bert(passes: int) -> Names:
         decoder="cls.predictions.decoder",
         decoder_bias="cls.predictions.bias",
         pooler="bert.pooler.dense",
+        off_ramps=_off_ramps(passes),
     )
 
 
@@ -133,6 +142,7 @@ def parts_of(config: ModelConfig, tensors: Mapping[str, NDArray[Any]]) -> tuple[
         "masked head": (names.head_dense, names.head_norm, names.decoder, names.decoder_bias),
         "pooler": (names.pooler,),
         "classifier": (names.classifier,),
+        "off-ramps": names.off_ramps,
     }
     held = set(tensors) | {name.rpartition(".")[0] for name in tensors}
     return (PARTS[0], *(part for part in PARTS[1:] if not held.isdisjoint(stems[part])))
@@ -149,7 +159,7 @@ def tensor_shapes(
     parts : collection of str
         Of :data:`PARTS`.
     classes : int
-        Of the classifier.
+        Of the classifier, and of off-ramps.
     """
     names = Names.of(config)
     E, H, F = config.embedding_size, config.hidden_size, config.intermediate_size
@@ -176,6 +186,8 @@ def tensor_shapes(
         linears[names.pooler] = (H, H)
     if "classifier" in parts:
         linears[names.classifier] = (classes, H)
+    if "off-ramps" in parts:
+        linears |= dict.fromkeys(names.off_ramps, (classes, H))
     shapes: dict[str, tuple[int, ...]] = {f"{n}.weight": (rows, E) for n, rows in tables.items()}
     for name, shape in linears.items():
         shapes[f"{name}.weight"], shapes[f"{name}.bias"] = shape, shape[:1]

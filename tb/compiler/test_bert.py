@@ -47,7 +47,7 @@ def tensors() -> dict[str, NDArray[Any]]:
 def test_every_pass_and_head_against_float64(spans: list[list[int]] | None) -> None:
     oracle = BertOracle(tensors(), heads=2, epsilon=1e-12, spans=spans)
     model = Model(CONFIG, tensors())
-    assert model.parts == PARTS and len(model.layers) == 3
+    assert model.parts == PARTS[:4] and len(model.layers) == 3
     hidden = model.forward(IDS, spans=spans).hidden
     states = oracle.embed(IDS)
     for index, found in enumerate(hidden):

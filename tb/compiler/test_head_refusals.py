@@ -71,12 +71,12 @@ def test_heads(model: Model, calibration: Calibration) -> None:
 @pytest.mark.parametrize(
     ("parts", "head", "expected"),
     [
-        (PARTS, "mlm", None),
-        (PARTS, "classifier", None),
+        (PARTS[:4], "mlm", None),
+        (PARTS[:4], "classifier", None),
         (PARTS[:1], "mlm", "the checkpoint has no masked-language head"),
         (PARTS[:2], "classifier", "the checkpoint has no classifier"),
         ((PARTS[0], PARTS[2]), "classifier", "the checkpoint has no classifier"),
-        ((PARTS[0], *PARTS[2:]), "mlm", "the checkpoint has no masked-language head"),
+        ((PARTS[0], *PARTS[2:4]), "mlm", "the checkpoint has no masked-language head"),
     ],
 )
 def test_heads_that_a_checkpoint_has(
@@ -148,3 +148,24 @@ def test_classifiers(layers: list, options: dict, expected: str) -> None:
     with pytest.raises(CompileError) as caught:
         Classifier(layers, **options)
     assert str(caught.value) == expected
+
+
+def test_off_ramps_of_a_checkpoint_go_before_its_classifier() -> None:
+    model = random_model(BERT, PARTS, classes=3)
+    assert len(model.off_ramps) == BERT.num_hidden_layers
+    found = Classifier.of(model)
+    assert (len(found.layers), found.poolers) == (BERT.num_hidden_layers, ())
+    for (weights, bias), off_ramp in zip(found.layers, model.off_ramps):
+        np.testing.assert_array_equal(weights, off_ramp.weight.T)
+        np.testing.assert_array_equal(bias, off_ramp.bias)
+    image = compile_model(model, EDGE16, calibration_of(model), max_length=8, head="classifier")
+    assert "the pooler's tanh" not in image.notes
+
+
+def test_off_ramps_must_all_be_there() -> None:
+    model = random_model(BERT, (PARTS[0], PARTS[4]))
+    tensors: dict[str, np.ndarray] = {}
+    model.map_tensors(tensors.setdefault)
+    del tensors["off_ramps.1.bias"]
+    with pytest.raises(ValueError, match=r"^checkpoint lacks off_ramps.1.bias$"):
+        Model(BERT, tensors)

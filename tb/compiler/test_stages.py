@@ -50,7 +50,7 @@ class Case:
     spans: tuple | None = None
 
     def model(self) -> Model:
-        parts = PARTS[:2] if self.is_masked else (PARTS[0], *PARTS[2:])
+        parts = PARTS[:2] if self.is_masked else (PARTS[0], *PARTS[2:4])
         return random_model(self.config, parts, classes=CLASSES)
 
 

@@ -13,6 +13,7 @@ from .common import console
 from .hardware import generate, lint, presets
 from .models import cycles, reactions
 from .programs import assemble, disassemble, instructions, registers
+from .training import train
 
 __all__ = ["app", "main"]
 
@@ -46,6 +47,7 @@ for _command in (
     *(presets, generate, area, lint),
     *(registers, instructions, assemble, disassemble),
     *(cycles, reactions),
+    train,
 ):
     app.command()(_command)
 

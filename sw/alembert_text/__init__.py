@@ -1,0 +1,1 @@
+"""Alembert's texts: data sets and tokenisers, without torch."""

@@ -1,0 +1,206 @@
+"""BERTs written as GGUF, loaded, run and compiled: the same as what they were written from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import gguf
+import ml_dtypes
+import numpy as np
+import pytest
+from alembert_compiler.compile import compile_model
+from alembert_compiler.gguf_file import read_gguf
+from alembert_compiler.gguf_library import block_of
+from alembert_compiler.gguf_model import gguf_config, load_gguf
+from alembert_compiler.load_model import load_model
+from alembert_compiler.model import Model
+from alembert_compiler.model_config import ModelConfig
+from alembert_compiler.tensor_names import PARTS, tensor_shapes
+from alembert_runtime import GoldenDevice, Session
+from compiler.bert_oracle import bert_tensors
+from compiler.compiled_models import BERT, MACHINES, TOKENS, calibration_of
+from compiler.gguf_files import dequantised, quantised, write_bert
+from compiler.test_load_model import safetensors
+from compiler.test_model_config import BERT as CONFIG_JSON
+from numpy.typing import NDArray
+
+Tensors = dict[str, NDArray[np.float32]]
+
+CONFIG = ModelConfig.from_json(json.dumps(CONFIG_JSON))
+WITH_CLASSIFIER = (PARTS[0], *PARTS[2:4])
+WIDE = replace(
+    CONFIG, embedding_size=256, hidden_size=256, intermediate_size=512, num_hidden_layers=1
+)
+SMALLEST = replace(
+    CONFIG,
+    **dict.fromkeys(("embedding_size", "hidden_size", "intermediate_size", "vocab_size"), 2),
+    **dict.fromkeys(("num_hidden_layers", "num_attention_heads", "type_vocab_size"), 1),
+)
+EPSILON = "bert.attention.layer_norm_epsilon"
+IDS = [1, 22, 3, 4]
+
+
+def tensors_of(config: ModelConfig = CONFIG, *, classes: int = 3) -> Tensors:
+    """What the converter keeps of a checkpoint with every head."""
+    everything = bert_tensors(
+        np.random.default_rng(2),
+        vocabulary=config.vocab_size,
+        width=config.hidden_size,
+        ffn=config.intermediate_size,
+        layers=config.num_hidden_layers,
+        positions=config.max_position_embeddings,
+        classes=classes,
+    )
+    return {name: x for name, x in everything.items() if not name.startswith("cls.")}
+
+
+def matrices_as(kind: str) -> Callable[[str], str]:
+    """As quantisers do: vectors, positions and segments stay float32."""
+    kept = ("position_embeddings.weight", "token_type_embeddings.weight", "LayerNorm.weight")
+    return lambda name: "F32" if name.endswith((".bias", *kept)) else kind
+
+
+def same_model(found: Model, wanted: Model) -> None:
+    """Shape, parts and every tensor, bit for bit."""
+    assert found.config == wanted.config and found.parts == wanted.parts
+    seen: Tensors = {}
+    found.map_tensors(seen.setdefault)
+    compared: list[str] = []
+
+    def compare(name: str, tensor: NDArray[np.float32]) -> NDArray[np.float32]:
+        np.testing.assert_array_equal(seen[name].view("<u4"), tensor.view("<u4"))
+        compared.append(name)
+        return tensor
+
+    wanted.map_tensors(compare)
+    assert set(compared) == set(seen)
+
+
+@pytest.mark.parametrize("suffix", ["gguf", "GGUF"])
+def test_the_same_model_as_the_folder(tmp_path: Path, suffix: str) -> None:
+    tensors = tensors_of()
+    stored = {name: ("F32", values) for name, values in tensors.items()}
+    (tmp_path / "model.safetensors").write_bytes(safetensors(stored))
+    (tmp_path / "config.json").write_text(json.dumps(CONFIG_JSON))
+    write_bert(tmp_path / f"model.{suffix}", CONFIG, tensors)
+    folder, file = load_model(tmp_path), load_model(tmp_path / f"model.{suffix}")
+    assert file.parts == WITH_CLASSIFIER and file.config.layer_norm_eps == 1e-12
+    same_model(file, folder)
+    hidden = folder.forward(IDS).hidden
+    for found, wanted in zip(file.forward(IDS).hidden, hidden, strict=True):
+        np.testing.assert_array_equal(found, wanted)
+    np.testing.assert_array_equal(file.class_logits(hidden[-1]), folder.class_logits(hidden[-1]))
+
+
+def test_an_encoder_alone_and_a_classifier_without_a_pooler(tmp_path: Path) -> None:
+    tensors, path = tensors_of(), tmp_path / "x.gguf"
+    encoder = {name: x for name, x in tensors.items() if name.startswith(("bert.em", "bert.en"))}
+    bare = {name: x for name, x in tensors.items() if "pooler" not in name}
+    for given, parts in ((encoder, PARTS[:1]), (bare, (PARTS[0], PARTS[3]))):
+        write_bert(path, CONFIG, given)
+        model = load_model(path)
+        assert model.parts == parts
+        same_model(model, Model(CONFIG, given))
+
+
+KINDS = ("F16", "BF16", "Q4_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q6_K", "TQ1_0", "TQ2_0")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_quantised_models_are_the_dequantised_ones(tmp_path: Path, kind: str) -> None:
+    tensors, kind_of = tensors_of(WIDE), matrices_as(kind)
+    write_bert(tmp_path / "x.gguf", WIDE, tensors, kind_of=kind_of)
+    wanted = {}
+    for name, values in tensors.items():
+        if kind_of(name) == "F32":
+            wanted[name] = values
+        elif kind == "F16":
+            wanted[name] = values.astype(np.float16).astype(np.float32)
+        elif kind == "BF16":
+            wanted[name] = values.astype(ml_dtypes.bfloat16).astype(np.float32)
+        else:
+            wanted[name] = dequantised(quantised(values, kind), kind)
+    found, oracle = load_model(tmp_path / "x.gguf"), Model(WIDE, wanted)
+    same_model(found, oracle)
+    last, unrounded = oracle.forward(IDS).hidden[-1], Model(WIDE, tensors).forward(IDS).hidden[-1]
+    np.testing.assert_array_equal(found.forward(IDS).hidden[-1], last)
+    assert not np.array_equal(last, unrounded)
+
+
+def test_a_compiled_model_of_eight_bits(tmp_path: Path) -> None:
+    """Rows of 52 stay float32, as quantisers leave them."""
+    rng, wanted, path = np.random.default_rng(7), {}, tmp_path / "x.gguf"
+    tensors: Tensors = {}
+    for name, shape in tensor_shapes(BERT, WITH_CLASSIFIER, classes=5).items():
+        width = shape[-1] if len(shape) == 2 and "embeddings" not in name else 9
+        tensors[name] = (rng.normal(size=shape) / np.sqrt(width)).astype(np.float32)
+        tensors[name] += np.float32(name.endswith("LayerNorm.weight"))
+
+    def kind_of(name: str) -> str:
+        fits = tensors[name].shape[-1] % block_of("Q8_0")[0] == 0
+        return matrices_as("Q8_0")(name) if fits else "F32"
+
+    write_bert(path, BERT, tensors, kind_of=kind_of)
+    for name, values in tensors.items():
+        is_kept = kind_of(name) == "F32"
+        wanted[name] = values if is_kept else dequantised(quantised(values, "Q8_0"), "Q8_0")
+    assert {kind_of(name) for name in tensors} == {"F32", "Q8_0"}
+    machine, found = MACHINES["tiny"], load_model(path)
+    images = [
+        compile_model(model, machine, calibration_of(model), max_length=16, head="classifier")
+        for model in (found, Model(BERT, wanted))
+    ]
+    assert images[0].data == images[1].data and images[0].program == images[1].program
+    answers = []
+    for image in images:
+        with Session(GoldenDevice(machine), image) as session:
+            answers.append([session.run(tokens) for tokens in TOKENS])
+    assert answers[0] == answers[1]
+    logits = [found.class_logits(found.forward(tokens).hidden[-1]) for tokens in TOKENS]
+    margins = [np.diff(np.sort(each))[-1] for each in logits]
+    for answer, each, margin in zip(answers[0], logits, margins):
+        assert answer.predicted_class == each.argmax() or margin < 0.1
+
+
+def test_the_tanh_form_on_request(tmp_path: Path) -> None:
+    path = tmp_path / "x.gguf"
+    write_bert(path, CONFIG, tensors_of())
+    same_model(load_gguf(path, hidden_act="gelu"), load_model(path))
+    tanh = load_gguf(path, hidden_act="gelu_new")
+    same_model(tanh, Model(replace(CONFIG, hidden_act="gelu_new"), tensors_of()))
+    with pytest.raises(ValueError) as caught:
+        load_gguf(path, hidden_act="relu")
+    assert str(caught.value) == "x.gguf: hidden_act must be one of gelu, gelu_new, not 'relu'"
+
+
+def test_vocabulary_and_segments_without_metadata(tmp_path: Path) -> None:
+    path = tmp_path / "x.gguf"
+
+    def forget(writer: gguf.GGUFWriter) -> None:
+        for key in ("tokenizer.ggml.tokens", "tokenizer.ggml.token_type_count"):
+            del writer.kv_data[0][key]
+
+    write_bert(path, CONFIG, tensors_of(), metadata=forget)
+    assert gguf_config(read_gguf(path)) == CONFIG
+
+    def says(writer: gguf.GGUFWriter) -> None:
+        forget(writer)
+        writer.add_vocab_size(24)
+
+    write_bert(path, CONFIG, tensors_of(), metadata=says)
+    assert gguf_config(read_gguf(path)).vocab_size == 24
+
+
+@pytest.mark.parametrize("epsilon", [1e-12, 1e-5, 1e-6, 2.5e-6, 1e-7])
+def test_epsilon_is_what_was_meant(tmp_path: Path, epsilon: float) -> None:
+    config, path = replace(SMALLEST, layer_norm_eps=epsilon), tmp_path / "x.gguf"
+    write_bert(path, config, {})
+    file = read_gguf(path)
+    many = replace(file, tensors=dict.fromkeys(map(str, range(9))))
+    assert gguf_config(many).layer_norm_eps == epsilon
+    exact = 1.2345678901e-7  # no float32: a file with float64
+    many = replace(many, metadata={**file.metadata, EPSILON: exact})
+    assert gguf_config(many).layer_norm_eps == exact

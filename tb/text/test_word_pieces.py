@@ -1,0 +1,87 @@
+"""Word pieces, as another implementation of BERT's tokenisation cuts them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from alembert_text.word_pieces import SPECIAL, WordPieces
+
+CORPUS = [
+    "The board approved a two-for-one stock split.",
+    "Boards split the stocks, the shares.",
+] * 9
+
+
+@pytest.fixture(scope="module")
+def pieces() -> WordPieces:
+    return WordPieces.learn(CORPUS, 80)
+
+
+def _longest_match(text: str, vocabulary: dict[str, int]) -> list[int]:
+    """Greedy from the front, by the definition."""
+    found = []
+    for word in re.findall(r"\w+|[^\w\s]", text.lower()):
+        own, start = [], 0
+        while start < len(word):
+            for end in range(len(word), start, -1):
+                piece = ("##" if start else "") + word[start:end]
+                if piece in vocabulary:
+                    own.append(vocabulary[piece])
+                    start = end
+                    break
+            else:
+                own = [vocabulary["[UNK]"]]
+                break
+        found += own
+    return found
+
+
+def test_each_word_is_cut_into_its_longest_pieces(pieces: WordPieces, tmp_path: Path) -> None:
+    pieces.save(tmp_path / "tokenizer.json")
+    vocabulary = WordPieces.load(tmp_path / "tokenizer.json").vocabulary
+    assert len(vocabulary) == len(pieces) <= 80
+    for text in (*CORPUS[:2], "Splitting STOCK boards, approved!", "qqq the ünd"):
+        ids = pieces.encode(text, 64).tolist()
+        assert (ids[0], ids[-1]) == (2, 3)
+        plain = text.replace("ü", "u")  # BERT strips accents
+        assert ids[1:-1] == _longest_match(plain, vocabulary)
+
+
+def test_a_long_text_is_cut(pieces: WordPieces) -> None:
+    whole = pieces.encode(CORPUS[0], 64).tolist()
+    assert pieces.encode(CORPUS[0], 6).tolist() == [*whole[:5], whole[-1]]
+
+
+def test_what_another_reads_is_the_same(pieces: WordPieces, tmp_path: Path) -> None:
+    path = tmp_path / "tokenizer.json"
+    pieces.save(path)
+    again = WordPieces.load(path)
+    for text in CORPUS:
+        assert again.encode(text, 20).tolist() == pieces.encode(text, 20).tolist()
+
+
+@pytest.mark.parametrize("text", ["", "  \n\t "])
+def test_a_text_without_words_is_refused(pieces: WordPieces, text: str) -> None:
+    with pytest.raises(ValueError, match=r"^a text must hold at least one word$"):
+        pieces.encode(text, 64)
+
+
+def test_no_room(pieces: WordPieces) -> None:
+    with pytest.raises(ValueError, match=r"^length must be at least 3, not 2$"):
+        pieces.encode("the", 2)
+    with pytest.raises(ValueError, match=r"^a vocabulary must have more than 5 pieces, not 5$"):
+        WordPieces.learn(CORPUS, len(SPECIAL))
+
+
+def test_files_that_are_none(pieces: WordPieces, tmp_path: Path) -> None:
+    path = tmp_path / "tokenizer.json"
+    with pytest.raises(ValueError, match=r"^tokenizer.json cannot be read: No such file"):
+        WordPieces.load(path)
+    pieces.save(path)
+    text = path.read_text(encoding="utf-8")
+    for content in ("", "{}", "[1]", text[: len(text) // 2], text.replace("[CLS]", "[cls]")):
+        path.write_text(content, encoding="utf-8")
+        with pytest.raises(ValueError, match=r"^tokenizer.json is not a file of word pieces: "):
+            WordPieces.load(path)

