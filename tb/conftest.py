@@ -8,9 +8,10 @@ import pytest
 from hypothesis import settings
 from support.simulate import SIMULATORS
 
-# Before anything imports numpy: with two threads each, tests that share the cores wait for one
-# another at every matrix product (measured: 29 CPU seconds for what takes 1.5).
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# Before anything imports numpy or torch: with two threads each, tests that share the cores wait for
+# one another at every matrix product (measured: 29 CPU seconds for what takes 1.5).
+for _library in ("OPENBLAS", "OMP"):
+    os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
 
 # The same examples every time, and no clock: a loaded machine is no reason to fail.
 settings.register_profile("regression", deadline=None, derandomize=True)
