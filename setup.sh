@@ -46,7 +46,8 @@ echo "[2/3] virtual environment: .venv"
 [ -x .venv/bin/python ] || "$python" -m venv .venv
 
 install() {
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check \
+  # what is imported is compiled then; most of torch never is
+  .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile \
     --constraint constraints.txt "$@"
 }
 if [ "${1:-}" = oracles ]; then
