@@ -1,23 +1,20 @@
 """Weights rounded one input after another, each error made up for by the inputs still to come.
 
-Source: Frantar et al., GPTQ, arXiv 2210.17323. For inputs of covariance H, rounding row k of the
-weights moves the outputs by e · x_k; the rows after it are moved by what predicts x_k from theirs.
+GPTQ on the grid of a machine's codes; see :mod:`alembert_compression.error_redistribution`.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from alembert.config import Format
+from alembert_compression.error_redistribution import at_scale, descending, redistribute
 from numpy.typing import NDArray
 
 from .code_grid import nearest
 
-__all__ = ["DAMPING", "round_weights"]
+__all__ = ["round_weights"]
 
 Float64 = NDArray[np.float64]
-
-DAMPING = 0.01
-"""Of the mean variance, added to every input's: what a calibration set has not shown."""
 
 
 def round_weights(
@@ -33,26 +30,18 @@ def round_weights(
     fmt : Format
         The codes'.
     covariance : array [K, K], optional
-        Of the inputs; each weight is rounded by itself without it.
+        Of the inputs; each weight is rounded by itself without it, and that of an input that did
+        not vary, too: others may come.
 
     Returns
     -------
     array [K, N]
     """
-    if covariance is None or not covariance.any():
-        return nearest(weights / scale, fmt)
-    K = len(weights)
-    variance = np.diag(covariance)
-    # the largest first: what they get wrong, the others can still make up for
-    order = np.argsort(-variance, kind="stable")
-    damped = covariance[np.ix_(order, order)] + np.eye(K) * DAMPING * variance.mean()
-    upper = np.linalg.cholesky(np.linalg.inv(damped)).T
-    left = weights[order].astype(np.float64)
-    integers = np.zeros_like(left)
-    for k in range(K):
-        integers[k] = nearest(left[k] / scale, fmt)
-        error = (left[k] - integers[k] * scale) / upper[k, k]
-        left[k + 1 :] -= np.outer(upper[k, k + 1 :], error)
-    result = np.empty_like(integers)
-    result[order] = integers
-    return result
+    plain = nearest(weights / scale, fmt)
+    if covariance is None:
+        return plain
+    varies = np.diag(covariance) > 0
+    living = np.where(np.outer(varies, varies), covariance, 0.0)
+    rounding = at_scale(lambda values: nearest(values, fmt), scale)
+    chosen = redistribute(weights, living, rounding, order=descending(living))
+    return np.where(varies[:, np.newaxis], chosen, plain)

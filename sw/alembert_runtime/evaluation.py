@@ -7,19 +7,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from alembert.config.early_exit import EntropyConfig
 from alembert.config.machine import MachineConfig
 from alembert_compiler.image import Image
 from alembert_golden.machine import Machine
 from numpy.typing import NDArray
 
 from .errors import DeviceError
+from .nats import to_register
 
 __all__ = ["Evaluation", "evaluate"]
 
 _BATCH = 256
 """Sentences of one length that are run at a time."""
-_ENTROPY_ONE = 1 << EntropyConfig.ENTROPY_FRACTION
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,12 +76,13 @@ def evaluate(
     Raises
     ------
     ValueError
-        There are no sentences, or one is not what the image takes.
+        There are no sentences, one is not what the image takes, or a threshold out of its range.
     DeviceError
         The machine stopped with a fault.
     """
     if not len(sentences):
         raise ValueError("there must be at least one sentence")
+    level = to_register(threshold)
     golden = Machine(machine)
     count, passes = len(sentences), image.passes
     found = Evaluation(
@@ -103,7 +103,7 @@ def evaluate(
                 program=image.program,
                 length=int(length),
                 targets=1,
-                threshold=round(threshold * _ENTROPY_ONE),
+                threshold=level,
                 output_bytes=image.output_words * image.word_bytes,
                 scratch_bytes=image.scratch_words * image.word_bytes,
                 workers=workers or os.cpu_count() or 1,

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import time
 from types import TracebackType
 
 import numpy as np
 from alembert.config.checks import require_between
 from alembert.config.command import PASS_WIDTH, WATCHDOG_WIDTH, MachineFault
-from alembert.config.early_exit import EntropyConfig
 from alembert.config.isa import MemoryBase, Unit
 from alembert.config.status import State
 from alembert_compiler.image import Image
@@ -19,6 +17,7 @@ from .answer import Answer, Record, read_counters
 from .device import Device, MemoryRange
 from .discovery import discover, require_fit
 from .errors import DeviceError, DeviceTimeoutError, MemoryRangeError, RunError
+from .nats import from_register, to_register
 from .registers import RegisterAccess
 
 __all__ = ["Session"]
@@ -26,7 +25,6 @@ __all__ = ["Session"]
 _ALIGNMENT = 4096
 """Bytes: regions begin where a burst may, and where an operating system's pages do."""
 _RESET_SECONDS = 10.0
-_ENTROPY_ONE = 1 << EntropyConfig.ENTROPY_FRACTION
 
 
 class Session:
@@ -128,7 +126,7 @@ class Session:
                 raise ValueError(f"{name} must be those of one sentence, not {numbers.ndim}-fold")
             if numbers.size and numbers.dtype.kind not in "iu":
                 raise TypeError(f"{name} must be ints, not {numbers.dtype}")
-        level = _threshold(threshold)
+        level = to_register(threshold)
         require_between("max_passes", max_passes, 0, (1 << PASS_WIDTH) - 1)
         data = self.image.input_bytes(ids, places)
         num = max(1, places.size)
@@ -236,7 +234,7 @@ class Session:
         records = self.image.records(self.output(), targets)
         return Answer(
             predicted_class=registers.read("PREDICTED_CLASS"),
-            entropy=registers.read("ENTROPY") / _ENTROPY_ONE,
+            entropy=from_register(registers.read("ENTROPY")),
             passes=passes,
             exited=bool(registers.read("EXITED")),
             records=tuple(tuple(map(_record, of_pass)) for of_pass in records[:passes]),
@@ -250,13 +248,3 @@ def _record(found: np.void) -> Record:
         entropy=float(found["entropy"]),
         is_below=bool(found["exit"]),
     )
-
-
-def _threshold(nats: float) -> int:
-    """Nats as the register holds them."""
-    largest = (1 << EntropyConfig.ENTROPY_WIDTH) - 1
-    if not (math.isfinite(nats) and 0 <= round(nats * _ENTROPY_ONE) <= largest):
-        raise ValueError(
-            f"threshold must be between 0 and {largest / _ENTROPY_ONE:g} nats, not {nats}"
-        )
-    return round(nats * _ENTROPY_ONE)

@@ -125,14 +125,6 @@ class Albert(nn.Module):
             logits.append(off_ramp(x[:, 0]))
         return Passes(logits=torch.stack(logits), hidden=tuple(hidden))
 
-    def encoder_weights(self) -> dict[str, Tensor]:
-        """The weight matrices of the shared layer, by name: what schemes and pruning change."""
-        return {
-            name: part.weight
-            for name, part in self.layer.named_modules()
-            if isinstance(part, nn.Linear)
-        }
-
     def tensors(self) -> dict[str, Tensor]:
         """All parameters, by the names of an ALBERT's checkpoint; off-ramps are ``off_ramps.n``."""
         renamed = {

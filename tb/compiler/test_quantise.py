@@ -82,6 +82,15 @@ def test_rounding_by_covariance_pays(fmt: Format) -> None:
 
     assert error(chosen) < 0.6 * error(plain)
     np.testing.assert_array_equal(round_weights(weights, scale, fmt, np.zeros((40, 40))), plain)
+    # an input that did not vary is rounded by itself; a little below 0 is what is left of none
+    covariance = np.cov(x.T, bias=True)
+    covariance[3], covariance[:, 3] = 0, 0
+    covariance[3, 3] = -1e-18
+    some = np.delete(np.arange(40), 3)
+    partly = round_weights(weights, scale, fmt, covariance)
+    np.testing.assert_array_equal(partly[3], plain[3])
+    alone = round_weights(weights[some], scale, fmt, covariance[np.ix_(some, some)])
+    np.testing.assert_array_equal(partly[some], alone)
 
 
 @pytest.mark.parametrize("name", ARRAYS)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from alembert.config import AdaptivFloatFormat, IntegerFormat
+from alembert.config import AdaptivFloatFormat, Format, IntegerFormat
 from alembert_compiler.code_grid import fit_scale, nearest
 from alembert_compiler.weight_rounding import round_weights
 from alembert_compression.error_redistribution import at_scale, descending, redistribute
@@ -97,13 +97,30 @@ def test_llmcompressor_in_its_own_precision(width: int) -> None:
     assert abs(loss / theirs - 1) < 0.005
 
 
+def _one_after_another(
+    weights: Float64, scale: Float64, fmt: Format, covariance: Float64
+) -> Float64:
+    """Integers by the definition: rows in turn, all those that follow moved at once."""
+    K, variance = len(weights), np.diag(covariance)
+    order = np.argsort(-variance, kind="stable")
+    damped = covariance[np.ix_(order, order)] + np.eye(K) * 0.01 * variance.mean()
+    upper = np.linalg.cholesky(np.linalg.inv(damped)).T
+    left = weights[order].astype(np.float64)
+    result = np.empty_like(left)
+    for k in range(K):
+        result[order[k]] = nearest(left[k] / scale, fmt)
+        error = (left[k] - result[order[k]] * scale) / upper[k, k]
+        left[k + 1 :] -= np.outer(upper[k, k + 1 :], error)
+    return result
+
+
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("block_size", [7, 128])
-def test_rounding_is_the_compilers(seed: int, block_size: int) -> None:
+def test_rounding_on_the_grids_of_machines(seed: int, block_size: int) -> None:
     weights, hessian = layer(seed=seed)
     for fmt in (AF8, IntegerFormat(), IntegerFormat(width=4)):
         scale = fit_scale(weights, np.abs(weights).max(axis=0), fmt, per_channel=True)
-        expected = round_weights(weights, scale, fmt, hessian)
+        expected = _one_after_another(weights, scale, fmt, hessian)
         found = redistribute(
             weights,
             hessian,
@@ -112,6 +129,7 @@ def test_rounding_is_the_compilers(seed: int, block_size: int) -> None:
             block_size=block_size,
         )
         np.testing.assert_array_equal(found, expected)
+        np.testing.assert_array_equal(round_weights(weights, scale, fmt, hessian), expected)
 
 
 def test_a_grid_that_is_not_uniform() -> None:

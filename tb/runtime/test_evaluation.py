@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from alembert.config.isa import Opcode
 from alembert_compiler.calibrate import calibrate
 from alembert_compiler.classifier import Classifier
 from alembert_compiler.compile import compile_model
 from alembert_compiler.early_exit import exit_passes
 from alembert_compiler.image import Image
-from alembert_runtime import Session
+from alembert_runtime import DeviceError, Session
 from alembert_runtime.evaluation import evaluate
 from alembert_runtime.golden import GoldenDevice
 from compiler.compiled_models import random_model
-from runtime.models import CONFIG, MACHINE
+from runtime.models import CONFIG, MACHINE, patched
 
 RNG = np.random.default_rng(8)
 SENTENCES = [RNG.integers(0, CONFIG.vocab_size, n) for n in (5, 3, 8, 5, 5, 8, 4)]
@@ -58,3 +59,16 @@ def test_exits_are_those_of_the_recorded_entropies(image: Image) -> None:
 def test_nothing_to_evaluate(image: Image) -> None:
     with pytest.raises(ValueError, match=r"^there must be at least one sentence$"):
         evaluate(image, MACHINE, [])
+
+
+@pytest.mark.parametrize("threshold", [-0.1, float("nan"), 8.0])
+def test_a_threshold_out_of_range(image: Image, threshold: float) -> None:
+    message = f"^threshold must be between 0 and 7.99998 nats, not {threshold}$"
+    with pytest.raises(ValueError, match=message):
+        evaluate(image, MACHINE, SENTENCES, threshold=threshold)
+
+
+def test_a_fault_is_told(image: Image) -> None:
+    broken, _ = patched(image, Opcode.GATHER, index_limit=1)
+    with pytest.raises(DeviceError, match=r"^a run of 3 tokens was stopped: "):
+        evaluate(broken, MACHINE, SENTENCES)

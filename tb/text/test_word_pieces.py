@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,10 @@ def test_files_that_are_none(pieces: WordPieces, tmp_path: Path) -> None:
         path.write_text(content, encoding="utf-8")
         with pytest.raises(ValueError, match=r"^tokenizer.json is not a file of word pieces: "):
             WordPieces.load(path)
+
+
+def test_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tokenizers", None)
+    message = "word pieces need the tokenizers library: pip install 'alembert[text]' brings it"
+    with pytest.raises(ImportError, match=f"^{re.escape(message)}$"):
+        WordPieces.load(tmp_path / "tokenizer.json")

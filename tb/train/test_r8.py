@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -136,4 +137,15 @@ def test_the_command_refuses_in_one_line(tmp_path: Path) -> None:
     )
     assert result.exit_code == 2
     assert result.stderr.splitlines()[-1].startswith("error: variant must be one of float32, ")
+    assert not (tmp_path / "new").exists()
+
+
+def test_without_torch_the_command_says_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    result = CliRunner().invoke(app, ["train", "--output", str(tmp_path / "new")])
+    assert result.exit_code == 2
+    wanted = "error: training needs torch: pip install 'alembert[train]' brings it"
+    assert result.stderr.splitlines() == [wanted]
     assert not (tmp_path / "new").exists()
