@@ -90,7 +90,7 @@ class Machine:
 
     def run(
         self,
-        image: bytes,
+        image: bytes | memoryview,
         inputs: ArrayLike,
         *,
         program: int,
@@ -108,7 +108,7 @@ class Machine:
 
         Parameters
         ----------
-        image : bytes
+        image : bytes or memoryview
             The region IMAGE: program, weights, tables. Its weights stay decoded for the next run.
         inputs : array of uint8, [batch, bytes]
             The region INPUT of each sentence.
@@ -199,7 +199,7 @@ class Machine:
             instructions=outcome.instructions,
         )
 
-    def _keep(self, image: bytes) -> bytes:
+    def _keep(self, image: bytes | memoryview) -> bytes:
         """The image; weights decoded from another one are forgotten."""
         if image != self._image:
             self._image, self._matrix = bytes(image), MatrixEngine(self.config)

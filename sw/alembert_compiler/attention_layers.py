@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from .attention_scales import AttentionScales
+from .attention_scales import AttentionScales, unbiased_contexts
 from .layer import Layer
 from .linear_layer import LinearLayer, requantisation
 from .model_numbers import ModelNumbers, bias_of, weight_of
@@ -53,7 +53,7 @@ def quantise_projections(
     weights = weight_of(layer.attention_dense)
     # a row of probabilities sums to 1: the values' bias passes unchanged
     bias = bias_of(layer.attention_dense) + value_bias @ weights
-    seen = numbers.calibration["context"].minus(value_bias)
+    seen = unbiased_contexts(numbers.calibration, value_bias)
     if not numbers.is_token:
         dense = numbers.summed(*names, weights, bias, numbers.reads(scales.context, seen))
         return query, key, value, dense, None

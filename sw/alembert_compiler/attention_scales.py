@@ -14,28 +14,29 @@ from alembert.config import AdaptivFloatFormat, Format
 from numpy.typing import ArrayLike, NDArray
 
 from .calibrate import Calibration, Statistics
-from .code_grid import fit_scale
 from .norm_layer import wide_fraction_of
+from .quantisation import Clip
+from .scale_choice import choose_scale
 
-__all__ = ["AttentionScales", "attention_scales"]
+__all__ = ["AttentionScales", "attention_scales", "unbiased_contexts"]
 
 Float64 = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
 class AttentionScales:
-    """What an integer 1 of a code stands for; H channels, N heads side by side."""
+    """What an integer 1 of a code stands for; A channels, of N heads side by side."""
 
     query: Float64
-    """[H], of queries times log2(e)/√d."""
+    """[A], of queries times log2(e)/√d."""
     key: Float64
-    """[H]."""
+    """[A]."""
     value: Float64
-    """[H], of values without their bias."""
+    """[A], of values without their bias."""
     probabilities: Float64
     """[N], powers of two."""
     context: Float64
-    """[H], of contexts of such values; a power of two where they are wide."""
+    """[A], of contexts of such values; a power of two where they are wide."""
     score_unit: Float64
     """[N], s_q · s_k."""
     context_factor: Float64
@@ -50,6 +51,7 @@ def attention_scales(
     value_bias: ArrayLike,
     per_channel: bool,
     is_token: bool = False,
+    clip: Clip | None = None,
 ) -> AttentionScales:
     """Choose the scales of a layer's attention.
 
@@ -59,19 +61,22 @@ def attention_scales(
     fmt : Format
         The codes'.
     heads : int
-    value_bias : array [H]
+    value_bias : array [A]
         Of the value projection; folded into the output projection's.
     per_channel : bool
         Values and contexts may have a scale a channel; one for all otherwise.
     is_token : bool
         Contexts are wide numbers, of one scale for all; values have one a head.
+    clip : Clip, optional
+        How far codes reach.
     """
 
     def fit(seen: Statistics, per_channel: bool, power_of_two: bool = False) -> Float64:
-        return fit_scale(
+        return choose_scale(
             seen.samples,
             seen.largest,
             fmt,
+            clip or Clip(),
             per_channel=per_channel,
             power_of_two=power_of_two,
         )
@@ -96,7 +101,7 @@ def attention_scales(
     )
     probabilities = fit(calibration["probabilities"], True, power_of_two=True)
     values = calibration["value"].minus(value_bias)
-    contexts = calibration["context"].minus(value_bias)
+    contexts = unbiased_contexts(calibration, value_bias)
     if is_token:
         value = fit_groups(values, heads)
         fraction = wide_fraction_of(float(contexts.largest.max()))
@@ -114,6 +119,15 @@ def attention_scales(
         score_unit=query[first] * key[first],
         context_factor=probabilities * value[first] / context[first],
     )
+
+
+def unbiased_contexts(calibration: Calibration, value_bias: ArrayLike) -> Statistics:
+    """Contexts of values without their bias [A].
+
+    Where values are nothing but that bias, they are 0: what rounding left has no scale.
+    """
+    does_vary = calibration["value"].minus(value_bias).largest > 0
+    return calibration["context"].minus(value_bias).scaled(does_vary)
 
 
 def _balanced(

@@ -9,6 +9,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .exact_products import gram, multiply
 from .model import Model
 from .spans import Spans, head_spans
 
@@ -60,7 +61,9 @@ class Statistics:
     @property
     def covariance(self) -> Float64:
         """[C, C], the mean product of two channels' distances from their means; as ``mean``."""
-        return self._products / max(self._rows, 1) - np.outer(self.mean, self.mean)
+        varies = self.high > self.low  # of a constant only rounding would be left
+        found = self._products / max(self._rows, 1) - np.outer(self.mean, self.mean)
+        return np.where(np.outer(varies, varies), found, 0.0)
 
     def minus(self, offset: ArrayLike) -> Statistics:
         """The statistics of the tensor less a constant row."""
@@ -151,7 +154,7 @@ class _Recorder:
         if stem in _MOMENTS:
             known._rows += len(rows)
             known._total += rows.sum(axis=0, dtype=np.float64)
-            known._products += rows.T @ rows
+            known._products += gram(rows)
         return tensor
 
     def finish(self) -> Mapping[str, Statistics]:
@@ -194,7 +197,7 @@ def calibrate(
     longest = 0
     for index, sequence in enumerate(sequences):
         ids = np.asarray(sequence)
-        hidden = model.forward(ids, spans=spans, tap=recorder).hidden[1:]
+        hidden = model.forward(ids, spans=spans, tap=recorder, multiply=multiply).hidden[1:]
         longest = max(longest, ids.shape[-1])
         asked = np.ones(ids.shape, dtype=bool)
         if targets is not None:
@@ -225,4 +228,4 @@ def _record_heads(
         for index, of_pass in enumerate(rows):
             recorder(f"{name}.{index}", of_pass)
     if model.decoder is not None:
-        recorder("logits", model.logits(states, tap=recorder))
+        recorder("logits", model.logits(states, tap=recorder, multiply=multiply))

@@ -11,10 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 from .errors import CompileError
 from .layer import Dense
 from .model import Model
+from .weights import Weights
 
 __all__ = ["Classifier"]
 
 _Layers = tuple[tuple[NDArray[np.float64], NDArray[np.float64]], ...]
+_Coded = tuple[Weights, ...]
 
 
 @dataclass(frozen=True, init=False)
@@ -24,7 +26,8 @@ class Classifier:
     Parameters
     ----------
     layers : sequence of (weights [width, classes], bias [classes])
-        One for all passes, or one for each of them.
+        One for all passes, or one for each of them. Weights may be
+        :class:`~alembert_compiler.weights.Weights`, which know codes that they were given as.
     poolers : sequence of (weights [H, width], bias [width])
         V and c, likewise; none: the layers read the hidden state.
 
@@ -36,14 +39,19 @@ class Classifier:
 
     layers: _Layers
     poolers: _Layers
+    _layer_weights: _Coded
+    _pooler_weights: _Coded
 
     def __init__(
         self,
-        layers: Sequence[tuple[ArrayLike, ArrayLike]],
-        poolers: Sequence[tuple[ArrayLike, ArrayLike]] = (),
+        layers: Sequence[tuple[Weights | ArrayLike, ArrayLike]],
+        poolers: Sequence[tuple[Weights | ArrayLike, ArrayLike]] = (),
     ) -> None:
-        object.__setattr__(self, "layers", _checked("layers", "classes", layers))
-        object.__setattr__(self, "poolers", _checked("poolers", "pooled", poolers))
+        for name, columns, given in (("layer", "classes", layers), ("pooler", "pooled", poolers)):
+            weights = tuple(Weights.of(each) for each, _ in given)
+            pairs = [(each.values, bias) for each, (_, bias) in zip(weights, given)]
+            object.__setattr__(self, f"{name}s", _checked(f"{name}s", columns, pairs))
+            object.__setattr__(self, f"_{name}_weights", weights)
         if not self.layers:
             raise CompileError("a classifier must have at least one layer")
         if self.poolers and (pooled := len(self.poolers[0][1])) != self.width:
@@ -69,6 +77,16 @@ class Classifier:
         poolers = () if model.pooler is None else (_transposed(model.pooler),)
         return cls((_transposed(model.classifier),), poolers)
 
+    def layer_of(self, index: int) -> tuple[Weights, NDArray[np.float64]]:
+        """Behind pass ``index``, from 0."""
+        place = index % len(self.layers)
+        return self._layer_weights[place], self.layers[place][1]
+
+    def pooler_of(self, index: int) -> tuple[Weights, NDArray[np.float64]]:
+        """Likewise; there must be poolers."""
+        place = index % len(self.poolers)
+        return self._pooler_weights[place], self.poolers[place][1]
+
     @property
     def classes(self) -> int:
         """Logits of a layer."""
@@ -85,8 +103,8 @@ class Classifier:
         return len((self.poolers or self.layers)[0][0])
 
 
-def _transposed(dense: Dense) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    return dense.weight.T, dense.bias
+def _transposed(dense: Dense) -> tuple[Weights, NDArray[np.float32]]:
+    return dense.weights, dense.bias
 
 
 def _checked(name: str, columns: str, given: Sequence[tuple[ArrayLike, ArrayLike]]) -> _Layers:

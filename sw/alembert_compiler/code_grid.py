@@ -11,7 +11,15 @@ from alembert.config import AdaptivFloatFormat, Format, IntegerFormat, TernaryFo
 from alembert_golden import adaptivfloat
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["codes_of", "fit_scale", "largest_integer", "mantissa_bits", "nearest"]
+__all__ = [
+    "codes_of",
+    "fit_scale",
+    "largest_integer",
+    "mantissa_bits",
+    "nearest",
+    "reach_of",
+    "top_scale",
+]
 
 Float64 = NDArray[np.float64]
 
@@ -55,6 +63,22 @@ _REAL_STEPS = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.6, 0.5)
 _OCTAVES = (2.0, 1.0, 0.5)
 
 
+def reach_of(largest: ArrayLike, *, per_channel: bool) -> Float64:
+    """How far the codes of every channel reach, [C]: its max|x|, or that of all; 1 for zeros."""
+    largest = np.asarray(largest, dtype=np.float64)
+    reach = largest if per_channel else np.broadcast_to(largest.max(initial=0.0), largest.shape)
+    return np.where(reach > 0, reach, 1.0)
+
+
+def top_scale(reach: Float64, fmt: Format, *, power_of_two: bool = False) -> Float64:
+    """The scale at which a magnitude takes the largest code, or one of the highest octave."""
+    if isinstance(fmt, IntegerFormat) and not power_of_two:
+        return reach / fmt.max_value
+    # AdaptivFloat: the bias puts max|x| into the highest octave. INT<n>: it just fits
+    bits = np.frexp(reach)[1] - (largest_integer(fmt)).bit_length()
+    return np.ldexp(1.0, bits)
+
+
 def fit_scale(
     samples: ArrayLike,
     largest: ArrayLike,
@@ -92,14 +116,9 @@ def fit_scale(
         raise ValueError("ternary scales are those of absmean, not fitted")
     samples = np.asarray(samples, dtype=np.float64)
     largest = np.asarray(largest, dtype=np.float64)
-    reach = largest if per_channel else np.broadcast_to(largest.max(initial=0.0), largest.shape)
-    reach = np.where(reach > 0, reach, 1.0)
-    if isinstance(fmt, IntegerFormat) and not power_of_two:
-        start, steps = reach / fmt.max_value, _REAL_STEPS
-    else:
-        # AdaptivFloat: the bias puts max|x| into the highest octave. INT<n>: it just fits
-        bits = np.frexp(reach)[1] - (largest_integer(fmt)).bit_length()
-        start, steps = np.ldexp(1.0, bits), _OCTAVES
+    start = top_scale(reach_of(largest, per_channel=per_channel), fmt, power_of_two=power_of_two)
+    is_real = isinstance(fmt, IntegerFormat) and not power_of_two
+    steps = _REAL_STEPS if is_real else _OCTAVES
     best = np.array(start, dtype=np.float64)
     least = np.full(largest.shape, np.inf)
     for step in steps:

@@ -16,10 +16,11 @@ from .lower import lower
 from .model import Model
 from .model_config import ModelConfig
 from .program import PlacedProgram
+from .quantisation import Quantisation
 from .quantise_model import quantise_model
 from .quantised_model import QuantisedModel
 
-__all__ = ["compile_model", "compile_quantised"]
+__all__ = ["compile_model", "compile_quantised", "longest_sentence"]
 
 _ATTEMPTS = ((True, 6), (True, 2), (True, 0), (False, 0))
 """Whether special functions run beside products, and for how many instructions words are kept from
@@ -35,7 +36,8 @@ def compile_model(
     max_targets: int = 1,
     head: str | Classifier = "mlm",
     spans: ArrayLike | None = None,
-    activations: str = "static",
+    activations: str | None = None,
+    quantisation: Quantisation | None = None,
     keep_hidden: bool = False,
 ) -> Image:
     """Quantise a model, choose addresses, and put program and weights into an image.
@@ -58,9 +60,12 @@ def compile_model(
     spans : array of int, optional
         How far heads see, as in the calibration: [heads], or [layers, heads] where every pass has
         a layer of its own. Keys at a distance of a span or more are masked; 0 masks none.
-    activations : str
+    activations : str, optional
         "static": the scales of codes are those of the calibration. "token": contexts, and what
         GELU makes, are scaled by each row's largest magnitude instead; where codes are INT8.
+        In place of the quantisation's.
+    quantisation : Quantisation, optional
+        How tensors are rounded; weights that a checkpoint gives as codes stay as they are.
     keep_hidden : bool
         Hidden states of every pass are stored in OUTPUT, too.
 
@@ -74,11 +79,22 @@ def compile_model(
     classifier = None if head == "mlm" else Classifier.of(model) if head == "classifier" else head
     _check_model(model.config, machine, classifier)
     quantised = quantise_model(
-        model, calibration, machine, classifier=classifier, spans=spans, activations=activations
+        model,
+        calibration,
+        machine,
+        classifier=classifier,
+        spans=spans,
+        activations=activations,
+        quantisation=quantisation,
     )
     return compile_quantised(
         quantised, max_length=max_length, max_targets=max_targets, keep_hidden=keep_hidden
     )
+
+
+def longest_sentence(config: ModelConfig, machine: MachineConfig) -> int:
+    """Tokens that a model and a machine allow; the scratchpad may have less room."""
+    return min(config.max_position_embeddings, machine.longest_row, machine.products.vmac.max_depth)
 
 
 def compile_quantised(
@@ -208,9 +224,7 @@ def _check_model(
 
 def _check_sizes(model: QuantisedModel, max_length: int, max_targets: int) -> None:
     machine, config = model.machine, model.config
-    longest = min(
-        config.max_position_embeddings, machine.longest_row, machine.products.vmac.max_depth
-    )
+    longest = longest_sentence(config, machine)
     if not 1 <= max_length <= longest:
         raise CompileError(f"max_length must be between 1 and {longest}, not {max_length}")
     most = max_length if model.is_masked else 1

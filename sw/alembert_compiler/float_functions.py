@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -70,8 +71,14 @@ def softmax(x: Float32) -> Float32:
     return exponentials / exponentials.sum(axis=-1, keepdims=True)
 
 
-def linear(x: Float32, weight: Float32, bias: Float32) -> Float32:
-    """x · weightᵀ + bias, the weight stored as [out, in]."""
+def linear(
+    x: Float32,
+    weight: Float32,
+    bias: Float32,
+    multiply: Callable[[Float32, Float32], Float32] = np.matmul,
+) -> Float32:
+    """x · weightᵀ + bias, the weight stored as [out, in]; ``multiply`` is how two matrices are
+    multiplied."""
     # one product of two matrices: numpy would do a batch of small ones one by one
     rows = x.reshape(-1, x.shape[-1])
-    return (rows @ weight.T + bias).reshape(*x.shape[:-1], len(bias))
+    return (multiply(rows, weight.T) + bias).reshape(*x.shape[:-1], len(bias))

@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import struct
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from alembert.config.isa import INSTRUCTION_BYTES, ISA_VERSION, Instruction
+from alembert.config.isa import INSTRUCTION_BYTES, Instruction, Opcode
 from numpy.typing import ArrayLike, NDArray
 
 from .assembler import disassemble, from_bytes
 from .errors import CompileError
+from .image_description import parse_description
+from .image_file import ImageError, read_image_file, write_image_file
 
 __all__ = ["RECORD", "Image", "ImageError"]
 
 RECORD = np.dtype([("class", "<u2"), ("exit", "?"), ("fault", "u1"), ("entropy", "<f8")])
 """An early-exit test of a row: the largest logit's class, whether the entropy is below the
 threshold, the comparator's fault, the entropy in nats."""
-
-_MAGIC = b"ALEMBERT"
-_VERSION = 1
-_HEAD = struct.Struct("<8sIIQ32s")
-"""Magic, version, bytes of the description, bytes of the data, SHA-256 of both."""
-
-
-class ImageError(ValueError):
-    """A file that is not an image, or not a whole one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +31,8 @@ class Image:
 
     Parameters
     ----------
-    data : bytes
-        The IMAGE region.
+    data : bytes or memoryview
+        The IMAGE region; a view of bytes where a file is mapped.
     machine : dict
         The machine's configuration in plain values.
     program : int
@@ -77,7 +68,7 @@ class Image:
         Words of the scratchpad that are used.
     """
 
-    data: bytes
+    data: bytes | memoryview
     machine: dict[str, Any]
     program: int
     instructions: int
@@ -104,7 +95,13 @@ class Image:
     def program_code(self) -> list[Instruction]:
         """The program's instructions."""
         start = self.program * self.word_bytes
-        return from_bytes(self.data[start : start + self.instructions * INSTRUCTION_BYTES])
+        return from_bytes(bytes(self.data[start : start + self.instructions * INSTRUCTION_BYTES]))
+
+    @property
+    def classes(self) -> int:
+        """Logits of an off-ramp; the largest number, should its early-exit tests differ."""
+        tests = (each for each in self.program_code if each.opcode is Opcode.ENTROPY)
+        return max((each.operands["columns"] for each in tests), default=0)
 
     @property
     def listing(self) -> str:
@@ -173,42 +170,43 @@ class Image:
         return states[..., : length * width].reshape(*states.shape[:-1], length, width)
 
     def save(self, path: Path) -> None:
-        """Write the image to a file."""
-        description = {name: value for name, value in asdict(self).items() if name != "data"}
-        text = json.dumps({"isa": ISA_VERSION, **description}, sort_keys=True).encode()
-        digest = hashlib.sha256(text + self.data).digest()
-        head = _HEAD.pack(_MAGIC, _VERSION, len(text), len(self.data), digest)
-        path.write_bytes(head + text + self.data)
+        """Write the image to a file, whole or not at all; see :mod:`.image_file` for its layout.
+
+        Raises
+        ------
+        OSError
+            The file cannot be written.
+        """
+        names = (each.name for each in fields(self) if each.name != "data")
+        description = {name: getattr(self, name) for name in names}
+        write_image_file(path, json.dumps(description, sort_keys=True).encode(), self.data)
 
     @classmethod
-    def load(cls, path: Path) -> Image:
+    def load(cls, path: Path, *, mapped: bool = False) -> Image:
         """Read an image from a file.
+
+        Parameters
+        ----------
+        path : Path
+        mapped : bool
+            The data is not copied: it is a read-only view of the file in memory, which must not be
+            written to as long as the image is used. To replace it is safe.
 
         Raises
         ------
         ImageError
-            The file is no image, of another version or instruction set, cut short, or damaged.
+            The file cannot be read, is no image, of another version or instruction set, shorter or
+            longer than it should be, or damaged; or its description is not an image's.
         """
-        content = path.read_bytes()
-        if len(content) < _HEAD.size or content[: len(_MAGIC)] != _MAGIC:
-            raise ImageError(f"{path.name} is not an image")
-        _, version, described, length, digest = _HEAD.unpack_from(content)
-        if version != _VERSION:
-            raise ImageError(f"{path.name} must be of version {_VERSION}, not {version}")
-        body = content[_HEAD.size :]
-        if len(body) != described + length:
-            raise ImageError(
-                f"{path.name} must have {_HEAD.size + described + length} bytes, not {len(content)}"
-            )
-        if hashlib.sha256(body).digest() != digest:
-            raise ImageError(f"{path.name} is damaged: its checksum is another")
-        values = json.loads(body[:described])
-        if (isa := values.pop("isa")) != ISA_VERSION:
-            raise ImageError(f"{path.name} must be of instruction set {ISA_VERSION}, not {isa}")
+        text, data = read_image_file(path, mapped=mapped)
+        try:
+            values = parse_description(text, len(data))
+        except ValueError as error:
+            raise ImageError(f"{path.name} is damaged: {error}") from error
         for name in ("notes", "hidden_scales"):
             values[name] = tuple(values[name])
         values["scratchpad"] = {k: tuple(v) for k, v in values["scratchpad"].items()}
-        return cls(data=body[described:], **values)
+        return cls(data=data, **values)
 
 
 def _as_bytes(numbers: NDArray) -> NDArray[np.uint8]:

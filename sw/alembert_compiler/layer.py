@@ -8,12 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from .coded_weight import CodedWeight
 from .float_functions import gelu, gelu_tanh, layer_norm, linear, softmax
 from .model_config import ModelConfig
+from .weights import Weights
 
-__all__ = ["Dense", "Layer", "LayerTensors", "Norm", "Tap", "activation", "untouched"]
+__all__ = ["Dense", "Layer", "LayerTensors", "Multiply", "Norm", "Tap", "activation", "untouched"]
 
 Float32 = NDArray[np.float32]
+
+Multiply = Callable[[Float32, Float32], Float32]
+"""How two matrices, or two stacks of some, are multiplied."""
 
 Tap = Callable[[str, Float32], Float32]
 """Sees every tensor of a forward pass by name, and what it returns goes on in its place."""
@@ -34,10 +39,20 @@ class Dense:
     """[out, in]."""
     bias: Float32
     """[out]."""
+    coded: CodedWeight | None = None
+    """The codes that a checkpoint gave the weight as."""
 
-    def __call__(self, x: Float32) -> Float32:
+    def __call__(self, x: Float32, multiply: Multiply = np.matmul) -> Float32:
         """x · weightᵀ + bias."""
-        return linear(x, self.weight, self.bias)
+        return linear(x, self.weight, self.bias, multiply)
+
+    @property
+    def weights(self) -> Weights:
+        """[in, out], with the codes that there are."""
+        coded = self.coded
+        if coded is None:
+            return Weights(values=self.weight.astype(np.float64).T)
+        return Weights(values=(coded.codes * coded.scales[:, np.newaxis]).T, coded=coded)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +73,8 @@ class Norm:
 
 @dataclass(frozen=True, kw_only=True)
 class LayerTensors:
-    """What flows through one pass; T tokens, width H, N heads, feed-forward width F.
+    """What flows through one pass; T tokens, width H, N heads that are A wide together,
+    feed-forward width F.
 
     Every array has the batch dimensions of the token ids in front.
     """
@@ -66,15 +82,15 @@ class LayerTensors:
     attention_input: Float32
     """[T, H], the hidden states that enter the pass."""
     query: Float32
-    """[T, H], heads side by side."""
+    """[T, A], heads side by side."""
     key: Float32
-    """[T, H]."""
+    """[T, A]."""
     value: Float32
-    """[T, H]."""
+    """[T, A]."""
     probabilities: Float32
     """[N, T, T], the softmax of the scaled scores: query, then key."""
     context: Float32
-    """[T, H], probabilities × value, heads side by side."""
+    """[T, A], probabilities × value, heads side by side."""
     attention_output: Float32
     """[T, H], the output projection, before the residual is added."""
     ffn_input: Float32
@@ -101,7 +117,9 @@ class Layer:
     ffn_output: Dense
     output_norm: Norm
 
-    def forward(self, x: Float32, visible: NDArray[np.bool_], tap: Tap) -> LayerTensors:
+    def forward(
+        self, x: Float32, visible: NDArray[np.bool_], tap: Tap, multiply: Multiply = np.matmul
+    ) -> LayerTensors:
         """A pass.
 
         Parameters
@@ -113,20 +131,22 @@ class Layer:
         tap : Tap
             Called with the names of :class:`LayerTensors` but for its ends, with "scores" (before
             the softmax), "ffn_sum" (before GELU) and "output".
+        multiply : Multiply
         """
-        query, key = tap("query", self.query(x)), tap("key", self.key(x))
-        value = tap("value", self.value(x))
+        query, key = tap("query", self.query(x, multiply)), tap("key", self.key(x, multiply))
+        value = tap("value", self.value(x, multiply))
         scale = np.float32(1 / np.sqrt(self.config.head_size))
-        scores = tap("scores", self._heads(query) @ np.swapaxes(self._heads(key), -1, -2) * scale)
+        products = multiply(self._heads(query), np.swapaxes(self._heads(key), -1, -2))
+        scores = tap("scores", products * scale)
         scores = np.where(visible, scores, np.float32(-np.inf))
         probabilities = tap("probabilities", softmax(scores))
-        context = np.swapaxes(probabilities @ self._heads(value), -3, -2).reshape(x.shape)
-        context = tap("context", context)
-        attention_output = tap("attention_output", self.attention_dense(context))
+        context = np.swapaxes(multiply(probabilities, self._heads(value)), -3, -2)
+        context = tap("context", context.reshape(value.shape))
+        attention_output = tap("attention_output", self.attention_dense(context, multiply))
         ffn_input = tap("ffn_input", self.attention_norm(x + attention_output))
-        total = tap("ffn_sum", self.ffn(ffn_input))
+        total = tap("ffn_sum", self.ffn(ffn_input, multiply))
         ffn_intermediate = tap("ffn_intermediate", activation(self.config, total))
-        ffn_output = tap("ffn_output", self.ffn_output(ffn_intermediate))
+        ffn_output = tap("ffn_output", self.ffn_output(ffn_intermediate, multiply))
         output = tap("output", self.output_norm(ffn_input + ffn_output))
         return LayerTensors(
             attention_input=x,
@@ -143,7 +163,7 @@ class Layer:
         )
 
     def _heads(self, y: Float32) -> Float32:
-        """[..., T, H] to [..., N, T, H/N]."""
+        """[..., T, A] to [..., N, T, A/N]."""
         split = y.reshape(*y.shape[:-1], self.config.num_attention_heads, self.config.head_size)
         return np.swapaxes(split, -3, -2)
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from alembert.config import AdaptivFloatFormat, TernaryFormat, VmacArrayConfig
+from alembert.config import AdaptivFloatFormat, VmacArrayConfig
 from alembert_golden.integer import requantise_parameters
 from alembert_golden.postprocess import ChannelParameters
-from alembert_golden.ternary import absmean
 from numpy.typing import ArrayLike, NDArray
 
-from .code_grid import codes_of, fit_scale, mantissa_bits
+from .code_grid import codes_of, mantissa_bits
 from .errors import CompileError
-from .weight_rounding import round_weights
+from .layer_rounding import LinearInput, round_layer
+from .quantisation import Quantisation
+from .weights import Weights
 
 __all__ = [
     "LinearInput",
@@ -21,29 +22,9 @@ __all__ = [
     "log2_exact",
     "quantise_linear",
     "requantisation",
-    "round_layer",
 ]
 
 Float64 = NDArray[np.float64]
-
-
-@dataclass(frozen=True, kw_only=True)
-class LinearInput:
-    """The codes that a linear layer reads.
-
-    Parameters
-    ----------
-    scale : array [K]
-        What an integer 1 of every channel stands for.
-    mean : array [K], optional
-        The mean of what the codes stand for: makes up for rounded weights in the bias.
-    covariance : array [K, K], optional
-        Of the same: chooses how weights are rounded.
-    """
-
-    scale: Float64
-    mean: Float64 | None = None
-    covariance: Float64 | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +84,7 @@ def log2_exact(values: ArrayLike) -> NDArray[np.int64]:
 
 def quantise_linear(
     name: str,
-    weights: ArrayLike,
+    weights: Weights | ArrayLike,
     bias: ArrayLike,
     inputs: LinearInput,
     array: VmacArrayConfig,
@@ -111,6 +92,7 @@ def quantise_linear(
     scale: ArrayLike | None = None,
     fraction: int | None = None,
     may_coarsen: bool = False,
+    quantisation: Quantisation | None = None,
 ) -> LinearLayer:
     """Quantise x · weights + bias.
 
@@ -121,7 +103,8 @@ def quantise_linear(
     ----------
     name : str
         For messages.
-    weights : array [K, N]
+    weights : Weights, or array [K, N]
+        Codes that they were given as stay, if the machine has them.
     bias : array [N]
     inputs : LinearInput
     array : VmacArrayConfig
@@ -132,19 +115,22 @@ def quantise_linear(
         For wide results: their fraction bits.
     may_coarsen : bool
         Wide results of AdaptivFloat sums may have fewer, where the sums do.
+    quantisation : Quantisation, optional
+        How weights are rounded.
 
     Raises
     ------
     CompileError
         The layer is too deep, a bias does not fit the accumulator, wide results have more
-        fraction bits than sums, or a factor between scales is out of the hardware's range.
+        fraction bits than sums, a factor between scales is out of the hardware's range, or inputs
+        of weights that are given as codes have several scales.
     """
-    weights = np.asarray(weights, dtype=np.float64)
+    weights = Weights.of(weights)
     bias = np.asarray(bias, dtype=np.float64)
-    integers, unit = round_layer(name, weights, inputs, array)
-    if inputs.mean is not None:
+    integers, unit = round_layer(name, weights, inputs, array, quantisation)
+    if inputs.mean is not None and weights.codes_in(array.vmac.pair.weight) is None:
         exact = inputs.mean @ weights
-        bias = bias + exact - (inputs.mean / inputs.scale) @ (integers * unit)
+        bias = bias + exact - (inputs.mean / inputs.scale) @ Weights.of(integers * unit)
     sums = np.rint(bias / unit)
     limit = 1 << (array.vmac.accumulator_width - 1)
     if (wrong := np.abs(sums) >= limit).any():
@@ -194,33 +180,3 @@ def requantisation(
             f"not by {-exponent.max()}…{-exponent.min()}"
         )
     return {"exponent": -exponent}
-
-
-def round_layer(
-    name: str, weights: Float64, inputs: LinearInput, array: VmacArrayConfig
-) -> tuple[Float64, Float64]:
-    """Integers [K, N] of the weights for inputs in integers, and their scales [N].
-
-    Raises
-    ------
-    CompileError
-        The layer is too deep.
-    """
-    if len(weights) > array.vmac.max_depth:
-        raise CompileError(
-            f"{name} sums {len(weights)} products, the machine's accumulators "
-            f"{array.vmac.max_depth} at most"
-        )
-    fmt = array.vmac.pair.weight
-    if isinstance(fmt, TernaryFormat):
-        scale = float(inputs.scale[0])
-        assert np.all(inputs.scale == scale), "ternary weights take one scale of inputs"
-        codes, mean = absmean(weights)
-        return codes.astype(np.float64), np.full(weights.shape[1], mean * scale)
-    scaled = weights * inputs.scale[:, np.newaxis]
-    covariance, importance = None, np.ones(1)
-    if inputs.covariance is not None:
-        covariance = inputs.covariance / np.outer(inputs.scale, inputs.scale)
-        importance = np.diag(covariance)[:, np.newaxis]
-    unit = fit_scale(scaled, np.abs(scaled).max(axis=0), fmt, per_channel=True, weight=importance)
-    return round_weights(scaled, unit, fmt, covariance), unit

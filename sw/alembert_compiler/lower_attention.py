@@ -21,7 +21,7 @@ def emit_attention(
     they have a scale a token."""
     model, length = emitter.model, emitter.max_length
     unit = int(model.machine.attention is not None)
-    heads, width = model.config.num_attention_heads, model.config.hidden_size
+    heads, width = model.config.num_attention_heads, model.config.attention_size
     head_size = model.config.head_size
     head_words = emitter.words.codes(head_size)
     either = max(emitter.words.main_alignment, emitter.words.product_alignment)

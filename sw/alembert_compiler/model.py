@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .layer import Dense, Layer, LayerTensors, Norm, Tap, activation, untouched
+from .layer import Dense, Layer, LayerTensors, Multiply, Norm, Tap, activation, untouched
 from .model_config import ModelConfig
 from .model_tensors import canonical, required_tensors
 from .spans import head_spans, visible_keys
@@ -68,7 +69,7 @@ class Model:
         self.config, names = config, Names.of(config)
         given = canonical(config, tensors)
         self.parts = parts_of(config, given)
-        self._tensors = required_tensors(config, self.parts, given)
+        self._tensors, self._coded = required_tensors(config, self.parts, given)
         self.word_embeddings = self._tensors[f"{names.words}.weight"]
         """[vocabulary, E]."""
         # sentences are of the first segment
@@ -89,15 +90,26 @@ class Model:
         self.classifier = self._dense(names.classifier) if has_classifier else None
         self.off_ramps = tuple(map(self._dense, names.off_ramps)) if has_off_ramps else ()
 
+    @property
+    def tensors(self) -> Mapping[str, Float32]:
+        """All of them, by their names in the checkpoint."""
+        return MappingProxyType(self._tensors)
+
     def map_tensors(self, change: Tap) -> Model:
         """The same model with every tensor, by its name in the checkpoint, put through ``change``.
+
+        A weight that was given as codes stays so if it comes back as it went.
 
         Raises
         ------
         ValueError
             What comes back has another shape, is not of floats, or holds NaN or infinity.
         """
-        changed = {name: change(name, tensor) for name, tensor in self._tensors.items()}
+        changed: dict[str, NDArray[Any]] = {}
+        for name, tensor in self._tensors.items():
+            changed[name] = change(name, tensor)
+            if name in self._coded and changed[name] is tensor:
+                changed |= self._coded[name].tensors
         return Model(self.config, changed)
 
     def layer_of(self, index: int) -> Layer:
@@ -112,6 +124,7 @@ class Model:
         spans: ArrayLike | None = None,
         record: Collection[int] = (),
         tap: Tap = untouched,
+        multiply: Multiply = np.matmul,
     ) -> Forward:
         """Run every pass.
 
@@ -131,6 +144,9 @@ class Model:
             (before the softmax) and "ffn_sum" (before GELU). Where every pass has a layer of its
             own, ".n" is behind the name, n the pass from 0; of "hidden", of the pass that it
             enters.
+        multiply : Multiply
+            How matrices are multiplied: :func:`alembert_compiler.exact_products.multiply` gives the
+            same on every machine.
 
         Raises
         ------
@@ -145,17 +161,21 @@ class Model:
         for index in record:
             if not 0 <= index < passes:
                 raise ValueError(f"recorded pass must be between 0 and {passes - 1}, not {index}")
-        hidden = [self._embed(ids, tap)]
+        hidden = [self._embed(ids, tap, multiply)]
         layers: dict[int, LayerTensors] = {}
         for index in range(passes):
             visible = visible_keys(reach[index % len(reach)], mask)
-            layer = self.layer_of(index).forward(hidden[-1], visible, self._tap_of(index, tap))
+            layer = self.layer_of(index).forward(
+                hidden[-1], visible, self._tap_of(index, tap), multiply
+            )
             hidden.append(layer.output)
             if index in record:
                 layers[index] = layer
         return Forward(hidden=tuple(hidden), layers=layers)
 
-    def logits(self, hidden: Float32, *, tap: Tap = untouched) -> Float32:
+    def logits(
+        self, hidden: Float32, *, tap: Tap = untouched, multiply: Multiply = np.matmul
+    ) -> Float32:
         """The masked-language head on hidden states [..., H]: logits [..., vocabulary].
 
         ``tap`` is called with "head_sum" (before GELU), "head_dense" and "head_normalised".
@@ -167,9 +187,9 @@ class Model:
         """
         if self.head_dense is None or self.head_norm is None or self.decoder is None:
             raise ValueError("the checkpoint has no masked-language head")
-        total = tap("head_sum", self.head_dense(hidden))
+        total = tap("head_sum", self.head_dense(hidden, multiply))
         dense = tap("head_dense", activation(self.config, total))
-        return self.decoder(tap("head_normalised", self.head_norm(dense)))
+        return self.decoder(tap("head_normalised", self.head_norm(dense)), multiply)
 
     def off_ramp_logits(self, token_ids: ArrayLike, **options: Any) -> Float32:
         """The masked-language head after every pass, [passes, ..., T, vocabulary]."""
@@ -191,7 +211,8 @@ class Model:
 
     def _dense(self, name: str) -> Dense:
         weight, bias = self._tensors[f"{name}.weight"], self._tensors[f"{name}.bias"]
-        return Dense(name=name, weight=weight, bias=bias)
+        coded = self._coded.get(f"{name}.weight")
+        return Dense(name=name, weight=weight, bias=bias, coded=coded)
 
     def _norm(self, name: str) -> Norm:
         weight, bias = self._tensors[f"{name}.weight"], self._tensors[f"{name}.bias"]
@@ -236,10 +257,10 @@ class Model:
             raise ValueError("attention mask leaves a sequence no token")
         return ids.astype(np.int64), mask
 
-    def _embed(self, ids: NDArray[np.int64], tap: Tap) -> Float32:
+    def _embed(self, ids: NDArray[np.int64], tap: Tap, multiply: Multiply) -> Float32:
         words = self.word_embeddings[ids]
         positions = self.position_embeddings[: ids.shape[-1]]
         embedded = self.embedding_norm(words + self.segment_embedding + positions)
         if self.mapping is not None:
-            embedded = self.mapping(tap("embeddings", embedded))
+            embedded = self.mapping(tap("embeddings", embedded), multiply)
         return tap("hidden" if len(self.layers) == 1 else "hidden.0", embedded)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 __all__ = ["MODEL_TYPES", "ModelConfig"]
@@ -46,7 +46,7 @@ class ModelConfig:
     embedding_size : int
         Width of the embedding; BERT's is ``hidden_size``.
     hidden_size : int
-        Width of the hidden states; a multiple of the number of heads.
+        Width of the hidden states.
     num_hidden_layers : int
         Passes.
     num_attention_heads : int
@@ -61,6 +61,10 @@ class ModelConfig:
         ε under layer normalisation's square root.
     hidden_act : str
         "gelu" (the erf form) or "gelu_new" (the tanh form).
+    attention_head_size : int, optional
+        Width of a head, if heads were removed (:mod:`alembert_compiler.compaction`) and together
+        are narrower than the hidden states. ``hidden_size`` over the number of heads otherwise,
+        which then divides it. No checkpoint of others has this field.
 
     Raises
     ------
@@ -81,22 +85,28 @@ class ModelConfig:
     type_vocab_size: int
     layer_norm_eps: float
     hidden_act: str
+    attention_head_size: int | None = None
 
     def __post_init__(self) -> None:
         if self.model_type not in MODEL_TYPES:
             raise ValueError(_wrong_type(self.model_type))
         for field in fields(self):
             value = getattr(self, field.name)
-            if field.type != "int":
+            if field.type != "int" and (field.type != "int | None" or value is None):
                 continue
             if not isinstance(value, int) or isinstance(value, bool):
                 raise TypeError(f"{field.name} must be an int, not {value!r}")
             if value < 1:
                 raise ValueError(f"{field.name} must be at least 1, not {value}")
-        if self.hidden_size % self.num_attention_heads:
+        if self.attention_head_size is None and self.hidden_size % self.num_attention_heads:
             raise ValueError(
                 f"hidden_size must be a multiple of num_attention_heads "
                 f"({self.num_attention_heads}), not {self.hidden_size}"
+            )
+        if self.attention_size > self.hidden_size:
+            raise ValueError(
+                f"attention_head_size times num_attention_heads ({self.num_attention_heads}) must "
+                f"be at most hidden_size ({self.hidden_size}), not {self.attention_size}"
             )
         if not self.has_mapping and self.embedding_size != self.hidden_size:
             raise ValueError(
@@ -113,7 +123,12 @@ class ModelConfig:
     @property
     def head_size(self) -> int:
         """Width of one attention head."""
-        return self.hidden_size // self.num_attention_heads
+        return self.attention_head_size or self.hidden_size // self.num_attention_heads
+
+    @property
+    def attention_size(self) -> int:
+        """Width of all heads side by side: of queries, keys, values and contexts."""
+        return self.num_attention_heads * self.head_size
 
     @property
     def shares_layers(self) -> bool:
@@ -158,12 +173,17 @@ class ModelConfig:
             if name not in allowed:
                 raise ValueError(f"architectures must be of {', '.join(allowed)}, not {name!r}")
         names = [field.name for field in fields(cls)]
-        optional = ("embedding_size",) if kind == "bert" else ()
+        optional = ("attention_head_size", "embedding_size")[: 1 + (kind == "bert")]
         if missing := [name for name in names if name not in values and name not in optional]:
             raise ValueError(f"config lacks {', '.join(missing)}")
         if kind == "bert":
             values = {"embedding_size": values["hidden_size"], **values}
-        return cls(**{name: values[name] for name in names})
+        return cls(**{name: values[name] for name in names if name in values})
+
+    def to_json(self) -> str:
+        """The contents of a ``config.json``; :meth:`from_json` reads them."""
+        values = {name: value for name, value in asdict(self).items() if value is not None}
+        return json.dumps(values, indent=2) + "\n"
 
 
 def _wrong_type(kind: object) -> str:

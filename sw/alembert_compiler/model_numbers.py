@@ -9,14 +9,16 @@ from alembert.config.machine import MachineConfig
 from numpy.typing import NDArray
 
 from .calibrate import Calibration, Statistics
-from .code_grid import fit_scale
 from .errors import CompileError
 from .layer import Dense, Norm
 from .linear_layer import LinearInput, LinearLayer, quantise_linear
 from .model_config import ModelConfig
 from .norm_layer import NormLayer, quantise_norm, wide_fraction
+from .quantisation import Quantisation
 from .quantised_model import RescaleLayer
+from .scale_choice import choose_scale
 from .token_linear import TokenInput, quantise_token_linear
+from .weights import Weights
 
 __all__ = ["ModelNumbers", "bias_of", "weight_of"]
 
@@ -34,8 +36,8 @@ class ModelNumbers:
     machine : MachineConfig
     suffix : str
         Behind the name of every part, for messages and to tell layers apart.
-    is_token : bool
-        Contexts and what GELU makes are scaled token by token.
+    quantisation : Quantisation, optional
+        How tensors are rounded.
 
     Raises
     ------
@@ -50,10 +52,13 @@ class ModelNumbers:
         machine: MachineConfig,
         *,
         suffix: str = "",
-        is_token: bool = False,
+        quantisation: Quantisation | None = None,
     ) -> None:
         self.config, self.calibration, self.machine = config, calibration, machine
-        self.suffix, self.fmt, self.is_token = suffix, machine.fmt, is_token
+        self.suffix, self.fmt = suffix, machine.fmt
+        self.quantisation = quantisation or Quantisation()
+        self.is_token = self.quantisation.activations == "token"
+        """Contexts and what GELU makes are scaled token by token."""
         # a ternary matrix has one scale, so its inputs must have one too
         self.per_channel = not isinstance(machine.main.vmac.pair.weight, TernaryFormat)
         form = machine.special.gelu.form
@@ -70,19 +75,25 @@ class ModelNumbers:
             self.calibration.of_pass(index),
             self.machine,
             suffix="" if self.config.num_layers == 1 else f" of layer {index + 1}",
-            is_token=self.is_token,
+            quantisation=self.quantisation,
         )
 
     def fit(self, name: str, *, per_channel: bool = False, power_of_two: bool = False) -> Float64:
         """The scale of a tensor's codes, [channels]."""
         seen = self.calibration[name]
-        return fit_scale(
+        return choose_scale(
             seen.samples,
             seen.largest,
             self.fmt,
+            self.quantisation.activation_range,
             per_channel=per_channel,
             power_of_two=power_of_two,
         )
+
+    def scales_channels(self, reader: Dense) -> bool:
+        """What a layer reads may have a scale a channel: not where its codes are to stay."""
+        fmt = self.machine.main.vmac.pair.weight
+        return self.per_channel and weight_of(reader).codes_in(fmt) is None
 
     def reads(self, scale: Float64, seen: Statistics) -> LinearInput:
         """Codes of a scale, as a linear layer reads them."""
@@ -91,7 +102,7 @@ class ModelNumbers:
     def linear(
         self,
         name: str,
-        weights: Float64,
+        weights: Weights | Float64,
         bias: Float64,
         inputs: LinearInput,
         *,
@@ -109,6 +120,7 @@ class ModelNumbers:
             scale=scale,
             fraction=fraction,
             may_coarsen=may_coarsen,
+            quantisation=self.quantisation,
         )
 
     def norm(
@@ -135,7 +147,7 @@ class ModelNumbers:
         )
 
     def summed(
-        self, name: str, summand: str, residual: str, weights: Float64, bias: Float64,
+        self, name: str, summand: str, residual: str, weights: Weights, bias: Float64,
         inputs: LinearInput,
     ) -> LinearLayer:  # fmt: skip
         """A linear layer whose wide results are added to codes and normalised."""
@@ -144,7 +156,7 @@ class ModelNumbers:
         return self.linear(name, weights, bias, inputs, fraction=fraction, may_coarsen=True)
 
     def summed_tokens(
-        self, name: str, summand: str, residual: str, weights: Float64, bias: Float64,
+        self, name: str, summand: str, residual: str, weights: Weights, bias: Float64,
         inputs: TokenInput,
     ) -> tuple[LinearLayer, RescaleLayer]:  # fmt: skip
         """The same of inputs with a scale a token."""
@@ -156,6 +168,7 @@ class ModelNumbers:
             inputs,
             self.machine,
             fraction_of=lambda largest: self._sum_fraction(max(a, largest), residual),
+            quantisation=self.quantisation,
         )
 
     def _sum_fraction(self, largest: float, residual: str) -> int:
@@ -164,9 +177,9 @@ class ModelNumbers:
         return wide_fraction(largest, both, self.config.hidden_size, self.config.layer_norm_eps)
 
 
-def weight_of(dense: Dense) -> Float64:
-    """[K, N]."""
-    return dense.weight.astype(np.float64).T
+def weight_of(dense: Dense) -> Weights:
+    """[K, N]; with the codes that a checkpoint gives."""
+    return dense.weights
 
 
 def bias_of(dense: Dense) -> Float64:

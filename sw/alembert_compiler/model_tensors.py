@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .coded_weight import SCALE, CodedWeight
 from .model_config import ModelConfig
 from .tensor_names import Names, tensor_shapes
 
@@ -57,14 +58,17 @@ def required_tensors(
     config: ModelConfig,
     parts: tuple[str, ...],
     given: Mapping[str, NDArray[Any]],
-) -> dict[str, Float32]:
-    """The tensors of some parts, in float32.
+) -> tuple[dict[str, Float32], dict[str, CodedWeight]]:
+    """The tensors of some parts, in float32; and weights of linear layers that are given as codes.
+
+    A weight is codes if it is of int8 and its scale is there, under its own name and ``SCALE``; it
+    is then in both results.
 
     Raises
     ------
     ValueError
-        One is missing, is not of floats, has another shape, or holds NaN or infinity; or there is
-        one that belongs to no part.
+        One is missing, is not of floats (or codes), has another shape, or holds NaN or infinity;
+        a scale is not one of codes; or there is a tensor that belongs to no part.
     """
     names = Names.of(config)
     heads = (names.classifier, names.off_ramps[0])
@@ -72,18 +76,32 @@ def required_tensors(
     classes = max((len(each) for each in labelled if each is not None and each.ndim), default=1)
     shapes = tensor_shapes(config, parts, classes=classes)
     found: dict[str, Float32] = {}
+    coded: dict[str, CodedWeight] = {}
     for name, shape in shapes.items():
         values = given.get(name, given.get(names.tied.get(name, "")))
         if values is None:
             raise ValueError(f"checkpoint lacks {name}")
         if values.shape != shape:
             raise ValueError(f"{name} must be of shape {shape}, not {values.shape}")
+        if (scale := given.get(f"{name}{SCALE}")) is not None and _is_linear(name, shapes):
+            try:
+                coded[name] = CodedWeight(name=name, codes=values, scale=scale)
+            except TypeError as error:
+                raise ValueError(str(error)) from None
+            values = coded[name].values
         if values.dtype.kind != "f":
             raise ValueError(f"{name} must hold floats, not {values.dtype}")
         if not np.isfinite(values).all():
             raise ValueError(f"{name} holds NaN or infinity")
         found[name] = np.ascontiguousarray(values, dtype=np.float32)
-    known = shapes.keys() | ({names.decoder_bias} if "masked head" in parts else set())
+    known = shapes.keys() | {f"{name}{SCALE}" for name in coded}
+    known |= {names.decoder_bias} if "masked head" in parts else set()
     if unknown := sorted(given.keys() - known):
         raise ValueError(f"checkpoint holds what belongs to no part: {', '.join(unknown)}")
-    return found
+    return found, coded
+
+
+def _is_linear(name: str, shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    """Whether a tensor is a linear layer's weight: a matrix with a bias; tables have none."""
+    bias = f"{name.removesuffix('.weight')}.bias"
+    return name.endswith(".weight") and len(shapes[name]) == 2 and bias in shapes

@@ -44,7 +44,8 @@ def quantise_masked_heads(
     """
     assert model.head_dense is not None and model.head_norm is not None
     assert model.decoder is not None
-    scale = numbers.fit("head_normalised", per_channel=numbers.per_channel)
+    per_channel = numbers.scales_channels(model.decoder)
+    scale = numbers.fit("head_normalised", per_channel=per_channel)
     seen = numbers.calibration["head_normalised"]
     norm = numbers.norm("the head's normalisation", model.head_norm, seen, scale, GELU_FRACTION)
     decoder = numbers.linear(
@@ -98,7 +99,7 @@ def quantise_classifiers(
 def _classify(
     numbers: ModelNumbers, classifier: Classifier, index: int, scale: Float64
 ) -> LinearLayer:
-    weights, bias = classifier.layers[index % len(classifier.layers)]
+    weights, bias = classifier.layer_of(index)
     inputs = LinearInput(scale=scale)
     return numbers.linear(f"classifier {index}", weights, bias, inputs, fraction=LOGIT_FRACTION)
 
@@ -106,7 +107,7 @@ def _classify(
 def _pool(
     numbers: ModelNumbers, classifier: Classifier, index: int, hidden: Float64, scale: Float64
 ) -> PoolerLayer:
-    weights, bias = classifier.poolers[index % len(classifier.poolers)]
+    weights, bias = classifier.pooler_of(index)
     inputs = numbers.reads(hidden, numbers.calibration["pooler_input"])
     dense = numbers.linear(f"pooler {index}", weights, bias, inputs, fraction=GELU_FRACTION)
     octave = int(log2_exact(scale[0]))

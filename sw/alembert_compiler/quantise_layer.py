@@ -54,13 +54,14 @@ def quantise_layer(
         numbers.fmt,
         heads=numbers.config.num_attention_heads,
         value_bias=bias_of(layer.value),
-        per_channel=numbers.per_channel,
+        per_channel=numbers.scales_channels(layer.attention_dense),
         is_token=numbers.is_token,
+        clip=numbers.quantisation.activation_range,
     )
     query, key, value, dense, dense_rescale = quantise_projections(
         numbers, layer, attention, hidden
     )
-    gelu_scale = _gelu_scale(numbers)
+    gelu_scale = _gelu_scale(numbers, layer)
     ffn = numbers.linear(
         "the first feed-forward layer",
         weight_of(layer.ffn),
@@ -136,10 +137,11 @@ def _second(
     return numbers.summed_tokens(*names, weights, bias, inputs)
 
 
-def _gelu_scale(numbers: ModelNumbers) -> Float64:
+def _gelu_scale(numbers: ModelNumbers, layer: Layer) -> Float64:
     if numbers.is_token:
         return np.full(numbers.config.intermediate_size, math.ldexp(1, -GELU_FRACTION))
-    scale = numbers.fit("ffn_intermediate", per_channel=numbers.per_channel, power_of_two=True)
+    per_channel = numbers.scales_channels(layer.ffn_output)
+    scale = numbers.fit("ffn_intermediate", per_channel=per_channel, power_of_two=True)
     # no channel is lifted beyond the last bit of GELU's result, nor by more than a lift holds
     return np.maximum(scale, math.ldexp(1, -GELU_FRACTION))
 

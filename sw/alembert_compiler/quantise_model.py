@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from alembert.config.machine import MachineConfig
 from numpy.typing import ArrayLike, NDArray
 
 from .calibrate import Calibration
 from .classifier import Classifier
-from .code_grid import codes_of, fit_scale, nearest
+from .code_grid import codes_of, nearest
 from .errors import CompileError
 from .linear_layer import LinearLayer
 from .model import Model
 from .model_config import ModelConfig
 from .model_numbers import ModelNumbers, bias_of, weight_of
 from .norm_layer import NormLayer, wide_fraction
+from .quantisation import Quantisation
 from .quantise_heads import quantise_classifiers, quantise_masked_heads
 from .quantise_layer import quantise_layer
 from .quantised_model import QuantisedModel
+from .scale_choice import choose_scale
 from .spans import head_spans
 
 __all__ = ["quantise_model"]
@@ -32,7 +36,8 @@ def quantise_model(
     *,
     classifier: Classifier | None = None,
     spans: ArrayLike | None = None,
-    activations: str = "static",
+    activations: str | None = None,
+    quantisation: Quantisation | None = None,
 ) -> QuantisedModel:
     """Choose every scale, and round every tensor of the model.
 
@@ -46,18 +51,25 @@ def quantise_model(
         In place of the masked-language head.
     spans : array of int, optional
         How far heads see; see :func:`alembert_compiler.spans.head_spans`.
-    activations : str
-        "static", or "token": see :func:`alembert_compiler.compile.compile_model`.
+    activations : str, optional
+        "static", or "token", in place of the quantisation's: see
+        :func:`alembert_compiler.compile.compile_model`.
+    quantisation : Quantisation, optional
+        How tensors are rounded.
 
     Raises
     ------
     CompileError
         A layer does not fit the machine's numbers, its activation is another GELU, there is no
-        head, the calibration was made with other spans, or the machine cannot scale activations
-        token by token.
+        head, the calibration was made with other spans, or the machine's codes do not allow the
+        quantisation.
     """
-    _check_activations(model.config, machine, activations)
-    numbers = ModelNumbers(model.config, calibration, machine, is_token=activations == "token")
+    chosen = quantisation or Quantisation()
+    if activations is not None:
+        chosen = replace(chosen, activations=activations)
+    chosen.check(machine)
+    _check_activations(model.config, machine, chosen.activations)
+    numbers = ModelNumbers(model.config, calibration, machine, quantisation=chosen)
     reach = head_spans(model.config, spans)
     if calibration.spans != reach:
         raise CompileError(f"spans must be those of the calibration, not {reach}")
@@ -74,7 +86,8 @@ def quantise_model(
     )
     embedded = hidden
     if model.mapping is not None:
-        embedded = numbers.fit("embeddings", per_channel=numbers.per_channel)
+        per_channel = numbers.scales_channels(model.mapping)
+        embedded = numbers.fit("embeddings", per_channel=per_channel)
     words, word_scale, positions, embedding_norm = _embeddings(numbers, model, embedded)
     scales = {
         "words": np.full(numbers.config.embedding_size, word_scale),
@@ -100,8 +113,6 @@ def quantise_model(
 
 
 def _check_activations(config: ModelConfig, machine: MachineConfig, activations: str) -> None:
-    if activations not in ("static", "token"):
-        raise CompileError(f"activations must be 'static' or 'token', not {activations!r}")
     if activations == "static":
         return
     if not machine.special.has_tokens:
@@ -133,7 +144,13 @@ def _embeddings(
     numbers: ModelNumbers, model: Model, scale: Float64
 ) -> tuple[NDArray[np.int64], float, NDArray[np.int64], NormLayer]:
     table = model.word_embeddings.astype(np.float64)
-    word_scale = fit_scale(table, np.abs(table).max(axis=0), numbers.fmt, per_channel=False)
+    word_scale = choose_scale(
+        table,
+        np.abs(table).max(axis=0),
+        numbers.fmt,
+        numbers.quantisation.weight_range,
+        per_channel=False,
+    )
     integers = nearest(table / word_scale, numbers.fmt)
     positions = model.position_embeddings.astype(np.float64) + model.segment_embedding
     largest = float(np.abs(positions).max())

@@ -163,6 +163,7 @@ def tensor_shapes(
     """
     names = Names.of(config)
     E, H, F = config.embedding_size, config.hidden_size, config.intermediate_size
+    A = config.attention_size
     tables: dict[str, int] = {}
     linears: dict[str, tuple[int, int]] = {}
     norms: dict[str, int] = {}
@@ -176,8 +177,8 @@ def tensor_shapes(
         if names.mapping is not None:
             linears[names.mapping] = (H, E)
         for layer in names.layers:
-            linears |= dict.fromkeys((layer.query, layer.key, layer.value), (H, H))
-            linears |= {layer.attention_dense: (H, H), layer.ffn: (F, H), layer.ffn_output: (H, F)}
+            linears |= dict.fromkeys((layer.query, layer.key, layer.value), (A, H))
+            linears |= {layer.attention_dense: (H, A), layer.ffn: (F, H), layer.ffn_output: (H, F)}
             norms |= {layer.attention_norm: H, layer.output_norm: H}
     if "masked head" in parts:
         linears |= {names.head_dense: (E, H), names.decoder: (config.vocab_size, E)}

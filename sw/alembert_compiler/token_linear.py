@@ -15,14 +15,18 @@ from alembert.config.machine import MachineConfig
 from alembert.config.ternary import ActivationQuantiserConfig
 from alembert_golden.postprocess import ChannelParameters
 from alembert_golden.rescale import rescale_parameters
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from .calibrate import Statistics
 from .code_grid import codes_of
 from .errors import CompileError
-from .linear_layer import LinearInput, LinearLayer, requantisation, round_layer
+from .exact_products import product
+from .layer_rounding import LinearInput, round_layer
+from .linear_layer import LinearLayer, requantisation
 from .norm_layer import wide_fraction_of
+from .quantisation import Quantisation
 from .quantised_model import RescaleLayer
+from .weights import Weights
 
 __all__ = ["TokenInput", "quantise_token_linear"]
 
@@ -51,12 +55,13 @@ class TokenInput:
 
 def quantise_token_linear(
     name: str,
-    weights: Float64,
+    weights: Weights | ArrayLike,
     bias: Float64,
     inputs: TokenInput,
     machine: MachineConfig,
     *,
     fraction_of: Callable[[float], int],
+    quantisation: Quantisation | None = None,
 ) -> tuple[LinearLayer, RescaleLayer]:
     """Quantise x · weights + bias.
 
@@ -68,12 +73,15 @@ def quantise_token_linear(
     ----------
     name : str
         For messages.
-    weights : array [K, N]
+    weights : Weights, or array [K, N]
+        Codes that they were given as stay, if the machine has them.
     bias : array [N]
     inputs : TokenInput
     machine : MachineConfig
     fraction_of : callable
         Fraction bits of the results, by the largest magnitude of bias and results.
+    quantisation : Quantisation, optional
+        How weights are rounded.
 
     Raises
     ------
@@ -81,13 +89,15 @@ def quantise_token_linear(
         The layer is too deep, or a bias or a factor between scales is out of the hardware's range.
     """
     seen, array = inputs.seen, machine.main
-    ones = np.ones(len(weights))
+    weights = Weights.of(weights)
+    ones = np.ones(len(weights.values))
     reads = LinearInput(scale=ones, mean=seen.mean, covariance=seen.covariance)
-    integers, unit = round_layer(name, weights, reads, array)
+    integers, unit = round_layer(name, weights, reads, array, quantisation)
     rounded = integers * unit
-    bias = bias + seen.mean @ (weights - rounded)
+    if weights.codes_in(array.vmac.pair.weight) is None:
+        bias = bias + seen.mean @ Weights.of(weights.values - rounded)
     rows = seen.samples.astype(np.float64)
-    fraction = fraction_of(max(_largest(bias), _largest(rows @ rounded + bias)))
+    fraction = fraction_of(max(_largest(bias), _largest(product(rows, rounded) + bias)))
     gain = wide_fraction_of(_reach(rows, rounded))
     try:
         multiplier, shift = rescale_parameters(
@@ -119,7 +129,7 @@ def _reach(rows: Float64, weights: Float64) -> float:
     largest = np.abs(rows).max(axis=1, keepdims=True)
     codes = np.rint(LIMIT * rows / np.where(largest > 0, largest, 1.0))
     never_more = LIMIT * float(np.abs(weights).sum(axis=0).max())
-    return min(2 * _largest(codes @ weights), never_more)
+    return min(2 * _largest(product(codes, weights)), never_more)
 
 
 def _bias(name: str, bias: Float64, fraction: int) -> NDArray[np.int64]:

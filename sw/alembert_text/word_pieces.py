@@ -50,22 +50,41 @@ class WordPieces:
     def learn(cls, texts: Iterable[str], size: int) -> WordPieces:
         """The pieces that merging the commonest pairs of a corpus leads to, at most ``size``.
 
+        The same texts in the same order give the same pieces with the same numbers.
+
         Raises
         ------
         ValueError
-            ``size`` leaves no room beside the special pieces.
+            ``size`` leaves no room beside the special pieces and the corpus's characters.
         """
-        if size <= len(SPECIAL):
-            raise ValueError(f"a vocabulary must have more than {len(SPECIAL)} pieces, not {size}")
         library = _library()
+        normalise = library.normalizers.BertNormalizer(lowercase=True)
+        known = list(texts)
+        # every character, at a word's front and behind it, has its number before the library looks
+        # at words: it does so in an order that differs from run to run, and pieces would, too
+        found = sorted({c for text in known for c in normalise.normalize_str(text)})
+        characters = [c for c in found if not c.isspace()]
+        first = [*SPECIAL, *characters, *(f"##{c}" for c in characters)]
+        if size <= len(first):
+            raise ValueError(
+                f"a vocabulary must have more than the {len(first)} pieces that are special or "
+                f"single characters, not {size}"
+            )
         tokeniser = library.Tokenizer(library.models.WordPiece(unk_token=SPECIAL[1]))
-        tokeniser.normalizer = library.normalizers.BertNormalizer(lowercase=True)
+        tokeniser.normalizer = normalise
+        tokeniser.pre_tokenizer = library.pre_tokenizers.BertPreTokenizer()
+        trainer = library.trainers.WordPieceTrainer(
+            vocab_size=size, special_tokens=first, show_progress=False
+        )
+        tokeniser.train_from_iterator(known, trainer)
+        # characters are pieces like any other again
+        tokeniser = library.Tokenizer(
+            library.models.WordPiece(tokeniser.get_vocab(), unk_token=SPECIAL[1])
+        )
+        tokeniser.normalizer = normalise
         tokeniser.pre_tokenizer = library.pre_tokenizers.BertPreTokenizer()
         tokeniser.decoder = library.decoders.WordPiece()
-        trainer = library.trainers.WordPieceTrainer(
-            vocab_size=size, special_tokens=list(SPECIAL), show_progress=False
-        )
-        tokeniser.train_from_iterator(texts, trainer)
+        tokeniser.add_special_tokens(list(SPECIAL))
         return cls(tokeniser)
 
     @classmethod

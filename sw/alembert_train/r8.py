@@ -1,4 +1,4 @@
-"""The model for Reuters R8: its data, its shape, and how each of its variants is trained."""
+"""The model for Reuters R8: its shape, and how each of its variants is trained."""
 
 from __future__ import annotations
 
@@ -7,32 +7,31 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
-from alembert_compiler.early_exit import choose_threshold, early_exit, entropy
+from alembert_compiler.calibration_file import CALIBRATION
 from alembert_compiler.model_config import ModelConfig
-from alembert_text.reuters import CLASSES, PACKAGE, Stories, split
+from alembert_text.r8_data import LENGTH, R8Data
+from alembert_text.reuters import CLASSES, PACKAGE
 from alembert_text.word_pieces import WordPieces
-from numpy.typing import NDArray
+from alembert_text.word_vectors import word_vectors
 
 from .albert import Albert
-from .batches import pad
+from .attention_span import LearnedSpan
+from .edgebert import Recipe
 from .export import save_model
+from .measure import Result, logits_of, measure
+from .objective import Loss, distilled
 from .schemes import SCHEMES
-from .trainer import Epoch, Settings, train
+from .settings import Settings
+from .trainer import Epoch, train
+from .training_state import load_weights
 
-__all__ = ["R8_MODEL", "VARIANTS", "R8Data", "Result", "Variant", "logits_of", "train_variant"]
-
-LENGTH = 64
-"""Most tokens of a story: more are cut off."""
-_DEV_SHARE = 0.1
-_TOLERANCE = 0.002
-"""Share of right answers that early exits may cost on the development part."""
+__all__ = ["R8_MODEL", "VARIANTS", "Variant", "train_variant"]
 
 R8_MODEL = ModelConfig(
     model_type="albert",
-    vocab_size=4096,
-    embedding_size=64,
+    vocab_size=3072,
+    embedding_size=32,
     hidden_size=128,
     num_hidden_layers=12,
     num_attention_heads=4,
@@ -43,6 +42,16 @@ R8_MODEL = ModelConfig(
     hidden_act="gelu",
 )
 """Twelve passes through one layer."""
+
+_TOKENISER = "tokenizer.json"
+_CALIBRATED = 192
+"""Stories to calibrate with."""
+_DROPOUT = 0.15
+_VECTORS_STD = 0.04
+"""Of embeddings that begin with what stands near what."""
+
+
+_AS_IT_IS = Recipe()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,90 +65,44 @@ class Variant:
     settings : Settings
     needs_start : bool
         It begins with the weights of a float32 model.
+    taught : float
+        Share of the loss that asks for that model's answers.
+    recipe : Recipe
+        What of it is pruned, and how far its heads see.
     """
 
     scheme: str
     settings: Settings
-    needs_start: bool
+    needs_start: bool = True
+    taught: float = 0.0
+    recipe: Recipe = _AS_IT_IS
 
+
+_TUNED = Settings(epochs=3, rate=5e-4, shallow=3, hidden=0.3)
+_PRUNED = Settings(epochs=6, rate=7e-4, shallow=3, hidden=0.3)
+_ZEROS = Recipe(neurons=0.75, weights=0.4, words=0.6)
+_SPANS = Recipe(span_weight=1.0)
 
 VARIANTS: dict[str, Variant] = {
-    "float32": Variant(scheme="float32", settings=Settings(), needs_start=False),
+    "float32": Variant(
+        scheme="float32",
+        settings=Settings(shallow=3, hidden=0.3, smoothing=0.1),
+        needs_start=False,
+    ),
     **{
-        name: Variant(scheme=name, settings=Settings(epochs=2, rate=7e-4), needs_start=True)
+        name: Variant(scheme=name, settings=_TUNED, taught=0.5)
         for name in ("adaptivfloat8_3", "int8", "ternary", "binary")
     },
+    "pruned": Variant(scheme="float32", settings=_PRUNED, taught=0.5, recipe=_ZEROS),
+    "spans": Variant(scheme="float32", settings=_PRUNED, taught=0.5, recipe=_SPANS),
+    "edgebert": Variant(
+        scheme="float32",
+        settings=_PRUNED,
+        taught=0.5,
+        recipe=replace(_ZEROS, span_weight=_SPANS.span_weight),
+    ),
 }
 """By name."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class R8Data:
-    """Stories as token ids, in three parts that share none.
-
-    Parameters
-    ----------
-    pieces : WordPieces
-        Learned from the part to train on.
-    sentences : dict
-        "train", "dev" and "test": a list of arrays of int.
-    labels : dict
-        By the same names: arrays of int.
-    """
-
-    pieces: WordPieces
-    sentences: dict[str, list[NDArray[np.int64]]]
-    labels: dict[str, NDArray[np.int64]]
-
-    @classmethod
-    def of(cls, stories: Stories, asked: Stories, seed: int) -> R8Data:
-        """Stories to train on, a tenth of them set apart to choose by, and those asked about."""
-        training, chosen_by = split(stories, _DEV_SHARE, seed)
-        pieces = WordPieces.learn(training.texts, R8_MODEL.vocab_size)
-        parts = {"train": training, "dev": chosen_by, "test": asked}
-        return cls(
-            pieces=pieces,
-            sentences={name: pieces.encode_all(p.texts, LENGTH) for name, p in parts.items()},
-            labels={name: part.labels for name, part in parts.items()},
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Result:
-    """What a trained model answers, in float32 but for its scheme.
-
-    Parameters
-    ----------
-    threshold : float
-        Nats, chosen on the development part.
-    accuracy : dict of str to list of float
-        By part ("dev", "test"): after every pass, in %.
-    exit_accuracy, exit_pass : dict of str to float
-        By part: with early exits at the threshold, in %; the mean pass.
-    """
-
-    threshold: float
-    accuracy: dict[str, list[float]]
-    exit_accuracy: dict[str, float]
-    exit_pass: dict[str, float]
-
-
-def logits_of(model: Albert, sentences: list[NDArray[np.int64]]) -> NDArray[np.float32]:
-    """Logits [P, n, classes] of sentences, in the order given."""
-    order = sorted(range(len(sentences)), key=lambda place: len(sentences[place]))
-    found: NDArray[np.float32] | None = None
-    model.eval()
-    with torch.no_grad():
-        for start in range(0, len(order), 128):
-            places = order[start : start + 128]
-            batch = pad([sentences[place] for place in places], np.zeros(len(places), np.int64))
-            logits = model(batch.token_ids, batch.mask).logits.numpy()
-            if found is None:
-                found = np.empty((len(logits), len(sentences), logits.shape[-1]), np.float32)
-            found[:, places] = logits
-    if found is None:
-        raise ValueError("there must be at least one sentence")
-    return found
 
 
 def train_variant(
@@ -157,8 +120,9 @@ def train_variant(
     """Train a variant, or go on with it, into a folder.
 
     The folder then holds ``config.json``, ``model.safetensors`` and ``tokenizer.json``, with which
-    the model runs, and ``training.json``, which says how it came to be; besides, ``state`` to go
-    on from.
+    the model runs, ``calibration.json``, sentences to compile it with, and ``training.json``, which
+    says how it came to be, what it answers, and the spans of its heads if they were learned;
+    besides, ``state`` to go on from.
 
     Parameters
     ----------
@@ -188,10 +152,18 @@ def train_variant(
         raise ValueError(f"variant {name} {verb} a float32 model")
     chosen = replace(settings or variant.settings, seed=seed)
     torch.manual_seed(seed)
-    model = Albert(config, len(CLASSES))
+    model = Albert(config, len(CLASSES), dropout=_DROPOUT)
+    loss: Loss | None = None
+    _require_pieces(data.pieces, folder, start)
+    if start is None:
+        _begin_with_vectors(model, data)
+    else:
+        load_weights(model, start / "state")
+        if variant.taught:
+            teacher = torch.from_numpy(logits_of(model, data.sentences["train"])[-1])
+            loss = distilled(teacher, share=variant.taught)
     model.scheme = SCHEMES[variant.scheme]
-    if start is not None:
-        _begin_with(model, start)
+    techniques = variant.recipe.techniques(model)
     folder.mkdir(parents=True, exist_ok=True)
     epochs = train(
         model,
@@ -199,52 +171,53 @@ def train_variant(
         data.labels["train"],
         chosen,
         keep=folder / "state",
+        loss=loss,
+        techniques=techniques,
         after_step=after_step,
         after_epoch=after_epoch,
     )
-    result = _measure(model, data)
+    result = measure(model, data.sentences, data.labels)
     save_model(model, folder)
-    data.pieces.save(folder / "tokenizer.json")
+    data.pieces.save(folder / _TOKENISER)
+    _save_calibration(data, folder / CALIBRATION)
     record = {
         "variant": name,
+        "scheme": variant.scheme,
         "data": str(PACKAGE),
+        "classes": CLASSES,
         "sentences": {part: len(found) for part, found in data.sentences.items()},
         "settings": asdict(chosen),
         "loss": [epoch.loss for epoch in epochs],
         **asdict(result),
     }
+    for technique in techniques:
+        if isinstance(technique, LearnedSpan):
+            record |= {"spans": technique.spans(), "heads_off": technique.heads_off()}
     (folder / "training.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return result
 
 
-def _begin_with(model: Albert, start: Path) -> None:
-    path = start / "state"
-    try:
-        state = torch.load(path, weights_only=True)
-        if state["scheme"] != "float32":
-            raise ValueError(f"it is of a model trained in {state['scheme']}")
-        model.load_state_dict(state["model"])
-    except Exception as error:  # torch names many for a damaged file
-        raise ValueError(f"{start.name} cannot be started from: {error}") from error
+def _require_pieces(pieces: WordPieces, *folders: Path | None) -> None:
+    """Token ids mean the same in all folders."""
+    for folder in folders:
+        file = None if folder is None else folder / _TOKENISER
+        if file is None or not file.exists():
+            continue
+        if WordPieces.load(file).vocabulary != pieces.vocabulary:
+            raise ValueError(f"{file} must have the word pieces of the data, not others")
 
 
-def _measure(model: Albert, data: R8Data) -> Result:
-    parts = {part: logits_of(model, data.sentences[part]) for part in ("dev", "test")}
-    classes = {part: logits.argmax(axis=-1) for part, logits in parts.items()}
-    entropies = {part: entropy(logits) for part, logits in parts.items()}
-    threshold = choose_threshold(
-        classes["dev"], entropies["dev"], data.labels["dev"], tolerance=_TOLERANCE
-    )
-    exits = {
-        part: early_exit(classes[part], entropies[part], data.labels[part], threshold)
-        for part in parts
-    }
-    return Result(
-        threshold=threshold,
-        accuracy={
-            part: [100 * float(right) for right in (answers == data.labels[part]).mean(axis=-1)]
-            for part, answers in classes.items()
-        },
-        exit_accuracy={part: 100 * right for part, (right, _) in exits.items()},
-        exit_pass={part: mean for part, (_, mean) in exits.items()},
-    )
+def _begin_with_vectors(model: Albert, data: R8Data) -> None:
+    """Word embeddings from the texts to train on alone; no labels are looked at."""
+    table = model.embeddings.word_embeddings.weight
+    vectors = word_vectors(data.corpus, *table.shape, std=_VECTORS_STD)
+    with torch.no_grad():
+        table.copy_(torch.from_numpy(vectors))
+
+
+def _save_calibration(data: R8Data, path: Path) -> None:
+    """Stories that the model was trained on, at equal distances: what quantisation is chosen by."""
+    given = data.sentences["train"]
+    step = max(1, len(given) // _CALIBRATED)
+    rows = [sentence.tolist() for sentence in given[::step][:_CALIBRATED]]
+    path.write_text(json.dumps(rows) + "\n", encoding="utf-8")

@@ -50,7 +50,7 @@ class Oracle:
         size = self.config.head_size
         outputs = []
         for i, x in enumerate(states):
-            context = np.zeros(self.config.hidden_size)
+            context = np.zeros(self.config.attention_size)
             for head in range(self.config.num_attention_heads):
                 part = slice(head * size, (head + 1) * size)
                 scores = [math.exp(query[i][part] @ k[part] / math.sqrt(size)) for k in key]

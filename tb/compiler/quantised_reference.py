@@ -151,7 +151,7 @@ class QuantisedReference:
         rescale = layer.attention_rescale
         context = probabilities @ value * factor
         context = self.product(context) if rescale is None else self.wide(context)
-        context = np.swapaxes(context, -3, -2).reshape(x.shape)
+        context = np.swapaxes(context, -3, -2).reshape(*x.shape[:-1], -1)
         total = self.summed(layer.attention_dense, rescale, context, scales["context"])
         ffn_input = self.norm(layer.attention_norm, total, x)
         middle, rescale = self.gelu(self.linear(layer.ffn, ffn_input)), layer.ffn_rescale

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from alembert_compiler.calibrate import calibrate
+from alembert_compiler.exact_products import multiply
 from alembert_compiler.model import Model
 from compiler.compiled_models import BERT, CONFIG, TOKENS, random_model
 
@@ -18,7 +19,7 @@ def test_statistics_are_those_of_the_tensors(model: Model) -> None:
     sequences = [TOKENS, TOKENS[0, :5]]
     found = calibrate(model, sequences)
     assert found.longest == 13
-    states = [model.forward(ids).hidden for ids in sequences]
+    states = [model.forward(ids, multiply=multiply).hidden for ids in sequences]
     rows = np.concatenate([np.stack(each).reshape(-1, CONFIG.hidden_size) for each in states])
     hidden = found["hidden"]
     np.testing.assert_array_equal(hidden.low, rows.min(axis=0))
@@ -32,7 +33,7 @@ def test_statistics_are_those_of_the_tensors(model: Model) -> None:
     # the channels of probabilities are heads
     assert found["probabilities"].low.shape == (CONFIG.num_attention_heads,)
     assert found["probabilities"].low.min() >= 0 and found["probabilities"].high.max() <= 1
-    logits = model.logits(np.stack(states[1][1:]))
+    logits = model.logits(np.stack(states[1][1:]), multiply=multiply)
     assert (found["logits"].high >= logits.reshape(-1, CONFIG.vocab_size).max(axis=0)).all()
 
 
@@ -53,9 +54,9 @@ def test_targets_choose_what_the_head_sees(model: Model) -> None:
     chosen = np.zeros(TOKENS.shape, dtype=bool)
     chosen[:, 2] = True
     found = calibrate(model, [TOKENS], targets=[chosen])
-    states = np.stack(model.forward(TOKENS).hidden[1:])[:, :, 2]
+    states = np.stack(model.forward(TOKENS, multiply=multiply).hidden[1:])[:, :, 2]
     np.testing.assert_allclose(found["head_input"].low, states.min(axis=(0, 1)))
-    dense = model.logits(states)
+    dense = model.logits(states, multiply=multiply)
     np.testing.assert_allclose(found["logits"].high, dense.max(axis=(0, 1)), rtol=1e-5)
 
 
@@ -63,7 +64,7 @@ def test_layers_of_their_own_have_statistics_of_their_own() -> None:
     model, spans = random_model(BERT), [3, 0]
     found = calibrate(model, [TOKENS], spans=spans)
     assert found.spans == ((3, 0),) * 3
-    run = model.forward(TOKENS, spans=spans, record=range(3))
+    run = model.forward(TOKENS, spans=spans, record=range(3), multiply=multiply)
     for index in range(3):
         own, layer = found.of_pass(index), run.layers[index]
         for name, tensor in (

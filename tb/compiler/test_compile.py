@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +13,7 @@ from alembert_compiler.calibrate import Calibration
 from alembert_compiler.classifier import Classifier
 from alembert_compiler.compile import compile_model, compile_quantised
 from alembert_compiler.errors import CompileError
-from alembert_compiler.image import Image, ImageError
+from alembert_compiler.image import Image
 from alembert_compiler.model import Model
 from alembert_compiler.model_config import ModelConfig
 from alembert_compiler.quantise_model import quantise_model
@@ -149,24 +148,6 @@ def test_classifiers(config: ModelConfig, count: int, poolers: int) -> None:
     assert run(machine, image, TOKENS, max_passes=2).passes.tolist() == [2] * len(TOKENS)
     at_once = run(machine, image, TOKENS, threshold=7.9)
     assert at_once.passes.tolist() == [1] * len(TOKENS) and at_once.exited.all()
-
-
-def test_files(model: Model, calibration: Calibration, tmp_path: Path) -> None:
-    image = compile_model(model, MACHINES["tiny"], calibration, max_length=8)
-    path = tmp_path / "model.alembert"
-    image.save(path)
-    assert Image.load(path) == image
-    content = path.read_bytes()
-    for damage, message in (
-        (b"NOTHING" + content[7:], "is not an image"),
-        (content[:8] + b"\2\0\0\0" + content[12:], "must be of version 1, not 2"),
-        (content[:-1], f"must have {len(content)} bytes, not {len(content) - 1}"),
-        (content[:-1] + b"x", "is damaged: its checksum is another"),
-    ):
-        path.write_bytes(damage)
-        with pytest.raises(ImageError) as caught:
-            Image.load(path)
-        assert str(caught.value) == f"model.alembert {message}"
 
 
 def test_listing(model: Model, calibration: Calibration) -> None:

@@ -101,6 +101,15 @@ def test_a_bert() -> None:
             "hidden_size must be a multiple of num_attention_heads (2), not 33",
             {"hidden_size": 33},
         ),
+        (TypeError, "attention_head_size must be an int, not 4.0", {"attention_head_size": 4.0}),
+        (TypeError, "attention_head_size must be an int, not True", {"attention_head_size": True}),
+        (ValueError, "attention_head_size must be at least 1, not 0", {"attention_head_size": 0}),
+        (
+            ValueError,
+            "attention_head_size times num_attention_heads (2) must be at most hidden_size (32), "
+            "not 34",
+            {"attention_head_size": 17},
+        ),
         (ValueError, "layer_norm_eps must be between 0 and 1, not 0.0", {"layer_norm_eps": 0.0}),
         (
             *(ValueError, "hidden_act must be one of gelu, gelu_new, not 'relu'"),
@@ -112,6 +121,22 @@ def test_refusals(error: type[Exception], message: str, changed: dict[str, Any])
     with pytest.raises(error) as caught:
         ModelConfig.from_json(json.dumps(BERT | changed))
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("changed", [{}, {"attention_head_size": None}])
+def test_heads_of_checkpoints_share_the_hidden_states(changed: dict[str, Any]) -> None:
+    config = ModelConfig.from_json(json.dumps(BERT | changed))
+    assert (config.attention_head_size, config.head_size, config.attention_size) == (None, 16, 32)
+    assert "attention_head_size" not in config.to_json()
+    assert ModelConfig.from_json(config.to_json()) == config
+
+
+def test_heads_of_a_size_of_their_own() -> None:
+    """They need not divide the hidden states."""
+    changed = {"attention_head_size": 5, "num_attention_heads": 3}
+    config = ModelConfig.from_json(json.dumps(BERT | changed))
+    assert (config.head_size, config.attention_size, config.hidden_size) == (5, 15, 32)
+    assert ModelConfig.from_json(config.to_json()) == config
 
 
 def test_what_is_no_config() -> None:

@@ -59,7 +59,7 @@ def _job(
         "max_passes": max_passes,
     }
     result = Machine(machine).run(
-        image.data + code,
+        bytes(image.data) + code,
         inputs,
         program=program,
         length=length,
@@ -71,7 +71,7 @@ def _job(
     )
     assert result.reason == ("",)
     for name, content in (
-        ("image", image.data + code),
+        ("image", bytes(image.data) + code),
         ("input", inputs.tobytes()),
         ("output", result.output[0].tobytes()),
         ("scratch", result.scratch[0].tobytes()),

@@ -76,5 +76,6 @@ def patched(image: Image, opcode: Opcode, **operands: int) -> tuple[Image, int]:
     number = next(k for k, each in enumerate(code) if each.opcode is opcode)
     changed = to_bytes([Instruction(opcode, {**code[number].operands, **operands})])
     start = image.program * image.word_bytes + number * INSTRUCTION_BYTES
-    data = image.data[:start] + changed + image.data[start + len(changed) :]
+    data = bytes(image.data)
+    data = data[:start] + changed + data[start + len(changed) :]
     return replace(image, data=data), number

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from alembert_text.word_pieces import SPECIAL, WordPieces
+from alembert_text.word_pieces import WordPieces
 
 CORPUS = [
     "The board approved a two-for-one stock split.",
@@ -72,8 +73,28 @@ def test_a_text_without_words_is_refused(pieces: WordPieces, text: str) -> None:
 def test_no_room(pieces: WordPieces) -> None:
     with pytest.raises(ValueError, match=r"^length must be at least 3, not 2$"):
         pieces.encode("the", 2)
-    with pytest.raises(ValueError, match=r"^a vocabulary must have more than 5 pieces, not 5$"):
-        WordPieces.learn(CORPUS, len(SPECIAL))
+    message = (
+        "a vocabulary must have more than the 11 pieces that are special or single characters, "
+        "not 11"
+    )
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        WordPieces.learn(["cab", "A b"], 11)
+
+
+def test_the_same_texts_have_the_same_pieces() -> None:
+    """In every process: the library hashes words otherwise in each."""
+    program = (
+        "from alembert_text.word_pieces import WordPieces\n"
+        "texts = [f'{a}{b}{a} {b}{c}{c}' for a in 'xyzt' for b in 'uvw' for c in 'abc']\n"
+        "print(sorted(WordPieces.learn(texts, 60).vocabulary.items()))\n"
+    )
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", program], check=True, capture_output=True, text=True
+        ).stdout
+        for _ in range(3)
+    }
+    assert len(found) == 1 and "[CLS]" in found.pop()
 
 
 def test_files_that_are_none(pieces: WordPieces, tmp_path: Path) -> None:

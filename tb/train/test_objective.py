@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from alembert_train.objective import distillation, joint_cross_entropy
+from alembert_train.batches import Batch
+from alembert_train.objective import (
+    distillation,
+    distilled,
+    joint_cross_entropy,
+    last_cross_entropy,
+)
 
 RNG = np.random.default_rng(12)
 PASSES, BATCH, CLASSES = 3, 5, 4
@@ -24,6 +30,15 @@ def test_later_off_ramps_weigh_more() -> None:
     right = _softmax(LOGITS)[:, np.arange(BATCH), LABELS]
     wanted = (DEPTH * -np.log(right).mean(axis=1)).sum()
     found = joint_cross_entropy(torch.tensor(LOGITS), torch.tensor(LABELS))
+    assert found.item() == pytest.approx(wanted, rel=1e-12)
+
+
+@pytest.mark.parametrize("share", [0.1, 1.0])
+def test_smoothed_labels(share: float) -> None:
+    spread = np.full((BATCH, CLASSES), share / CLASSES)
+    spread[np.arange(BATCH), LABELS] += 1 - share
+    wanted = (DEPTH * -(spread * np.log(_softmax(LOGITS))).sum(axis=-1).mean(axis=1)).sum()
+    found = joint_cross_entropy(torch.tensor(LOGITS), torch.tensor(LABELS), share)
     assert found.item() == pytest.approx(wanted, rel=1e-12)
 
 
@@ -52,3 +67,26 @@ def test_a_teacher_that_says_the_same_costs_nothing() -> None:
 def test_a_temperature_out_of_range(temperature: float) -> None:
     with pytest.raises(ValueError, match=f"^temperature must be positive, not {temperature}$"):
         distillation(torch.tensor(LOGITS), torch.tensor(TEACHER), temperature)
+
+
+def test_the_last_off_ramp_alone() -> None:
+    right = _softmax(LOGITS)[-1, np.arange(BATCH), LABELS]
+    found = last_cross_entropy(torch.tensor(LOGITS), torch.tensor(LABELS))
+    assert found.item() == pytest.approx(-np.log(right).mean(), rel=1e-12)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_a_batch_is_taught_by_its_own_answers(share: float) -> None:
+    logits, labels = torch.tensor(LOGITS), torch.tensor(LABELS)
+    answers = torch.tensor(RNG.normal(size=(9, CLASSES)))
+    places = torch.tensor([7, 2, 0, 8, 2])
+    batch = Batch(token_ids=places, mask=places > 0, labels=labels, places=places)
+    found = distilled(answers, share=share, temperature=3.0)(logits, batch)
+    taught = distillation(logits, answers[places], 3.0)
+    wanted = (1 - share) * joint_cross_entropy(logits, labels) + share * taught
+    assert found.item() == pytest.approx(wanted.item(), rel=1e-12)
+
+
+def test_a_share_out_of_range() -> None:
+    with pytest.raises(ValueError, match=r"^share must be between 0 and 1, not 1.5$"):
+        distilled(torch.tensor(TEACHER), share=1.5)

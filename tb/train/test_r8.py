@@ -14,12 +14,15 @@ import torch
 from alembert.cli import app
 from alembert_compiler.classifier import Classifier
 from alembert_compiler.load_model import load_model
-from alembert_text.reuters import CLASSES, Stories
+from alembert_text.r8_data import R8Data
+from alembert_text.reuters import CLASSES
 from alembert_text.word_pieces import WordPieces
 from alembert_train.albert import Albert
-from alembert_train.r8 import R8_MODEL, VARIANTS, R8Data, logits_of, train_variant
+from alembert_train.measure import logits_of
+from alembert_train.r8 import R8_MODEL, VARIANTS, train_variant
 from alembert_train.schemes import SCHEMES
-from alembert_train.trainer import Settings
+from alembert_train.settings import Settings
+from train.small_stories import small_stories
 from typer.testing import CliRunner
 
 SETTINGS = Settings(epochs=2, batch=16, rate=2e-3)
@@ -34,21 +37,10 @@ CONFIG = replace(
 )
 
 
-def _stories(count: int, seed: int) -> Stories:
-    """A story of a class says its name, among other words."""
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(0, len(CLASSES), count)
-    words = ["shares", "prices", "said", "mln", "the", "of"]
-    texts = tuple(
-        " ".join([CLASSES[label], *rng.choice(words, rng.integers(2, 9))]) for label in labels
-    )
-    return Stories(texts=texts, labels=labels)
-
-
 @pytest.fixture(scope="module")
 def data() -> R8Data:
-    found = R8Data.of(_stories(160, 1), _stories(40, 2), seed=1)
-    assert len(found.pieces) <= R8_MODEL.vocab_size
+    found = R8Data.of(small_stories(160, 1), small_stories(40, 2), vocabulary=200, seed=1)
+    assert len(found.pieces) <= 200
     return found
 
 
@@ -86,7 +78,10 @@ def test_a_folder_holds_all_that_running_needs(data: R8Data, trained: Path) -> N
     assert record["accuracy"]["test"] == pytest.approx(right)
 
 
-@pytest.mark.parametrize("name", [name for name in VARIANTS if name != "float32"])
+FORMATS = ("adaptivfloat8_3", "int8", "ternary", "binary")
+
+
+@pytest.mark.parametrize("name", FORMATS)
 def test_a_variant_begins_with_the_float_model(
     name: str, data: R8Data, trained: Path, tmp_path: Path
 ) -> None:
@@ -97,13 +92,46 @@ def test_a_variant_begins_with_the_float_model(
     record = json.loads((folder / "training.json").read_text(encoding="utf-8"))
     assert record["accuracy"]["test"] == result.accuracy["test"]
     state = torch.load(folder / "state", weights_only=True)
-    assert state["scheme"] == name
+    assert state["scheme"] == VARIANTS[name].scheme
     model = Albert(CONFIG, len(CLASSES))
     model.load_state_dict(state["model"])
     model.scheme = SCHEMES[name]
     answers = logits_of(model, data.sentences["test"]).argmax(axis=-1)
     right = 100 * (answers == data.labels["test"]).mean(axis=-1)
     assert right == pytest.approx(result.accuracy["test"])
+
+
+@pytest.mark.parametrize("name", sorted(VARIANTS.keys() - {"float32", *FORMATS}))
+def test_what_is_pruned_is_zero_in_the_folder(
+    name: str, data: R8Data, trained: Path, tmp_path: Path
+) -> None:
+    result = train_variant(
+        name, data, tmp_path, seed=1, start=trained, settings=SETTINGS, config=CONFIG
+    )
+    record = json.loads((tmp_path / "training.json").read_text(encoding="utf-8"))
+    recipe = VARIANTS[name].recipe
+    model, spans = load_model(tmp_path), None
+    layer = model.layers[0]
+    if recipe.neurons:
+        gone = ~layer.ffn.weight.any(axis=1)
+        assert gone.sum() >= round(recipe.neurons * CONFIG.intermediate_size)
+        assert not layer.ffn_output.weight[:, gone].any()
+        words = model.word_embeddings
+        assert (words == 0).sum() >= round(recipe.words * words.size)
+        for part in (layer.query, layer.key, layer.value, layer.attention_dense):
+            assert (part.weight == 0).mean() >= recipe.weights - 0.01
+    else:
+        assert layer.ffn.weight.all()
+    assert ("spans" in record) == bool(recipe.span_weight)
+    if recipe.span_weight:
+        spans = record["spans"]
+        assert len(spans) == CONFIG.num_attention_heads
+    # what it answers is what numpy says of the folder, with the spans that it names
+    right = 0
+    for sentence, label in zip(data.sentences["test"], data.labels["test"]):
+        state = model.forward(sentence, spans=spans).hidden[-1]
+        right += int(np.argmax(model.off_ramps[-1](state[0]))) == label
+    assert 100 * right / 40 == pytest.approx(result.accuracy["test"][-1])
 
 
 def test_logits_come_in_the_order_asked(data: R8Data) -> None:
@@ -129,6 +157,17 @@ def test_what_cannot_be_trained(data: R8Data, trained: Path, tmp_path: Path) -> 
         with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
             train_variant(name, data, tmp_path / "new", seed=1, start=start, config=CONFIG)
         assert not (tmp_path / "new").exists()
+
+
+def test_other_word_pieces_are_refused(data: R8Data, trained: Path, tmp_path: Path) -> None:
+    others = R8Data.of(small_stories(99, 3), small_stories(9, 4), vocabulary=99, seed=1)
+    message = f"{trained / 'tokenizer.json'} must have the word pieces of the data, not others"
+    for folder, start, name in (
+        (tmp_path / "new", trained, "ternary"),
+        (trained, None, "float32"),
+    ):
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+            train_variant(name, others, folder, seed=1, start=start, config=CONFIG)
 
 
 def test_the_command_refuses_in_one_line(tmp_path: Path) -> None:

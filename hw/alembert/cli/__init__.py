@@ -9,9 +9,13 @@ import typer
 
 from .. import __version__
 from .area import area
+from .classify import classify
 from .common import console
+from .compile import compile
+from .evaluate import evaluate
 from .hardware import generate, lint, presets
 from .models import cycles, reactions
+from .pack import pack
 from .programs import assemble, disassemble, instructions, registers
 from .training import train
 
@@ -46,8 +50,11 @@ def _root(
 for _command in (
     *(presets, generate, area, lint),
     *(registers, instructions, assemble, disassemble),
-    *(cycles, reactions),
+    *(cycles, reactions, classify),
+    evaluate,
+    compile,
     train,
+    pack,
 ):
     app.command()(_command)
 

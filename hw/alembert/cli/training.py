@@ -36,14 +36,15 @@ def train(
     except ImportError:
         fail("training needs torch: pip install 'alembert[train]' brings it", USER_ERROR)
     from alembert_compiler.packages import PackageError
+    from alembert_text.r8_data import R8Data
     from alembert_text.reuters import fetch_reuters
-    from alembert_train.r8 import R8Data, train_variant
+    from alembert_train.r8 import R8_MODEL, train_variant
 
     torch.set_num_threads(1)  # more of them fight over small matrices
     try:
         with progress_bar() as progress:
             bar = progress.add_task("Reuters R8", total=None)
-            data = R8Data.of(*fetch_reuters(), seed=seed)
+            data = R8Data.of(*fetch_reuters(), vocabulary=R8_MODEL.vocab_size, seed=seed)
             progress.update(bar, description=f"train {variant}")
             result = train_variant(
                 variant,

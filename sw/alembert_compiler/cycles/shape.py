@@ -58,6 +58,7 @@ def shape_program(
     length: int,
     machine: MachineConfig,
     embedding: int = 128,
+    head_size: int | None = None,
 ) -> PlacedProgram:
     """What the compiler makes of an ALBERT with a classifier of two classes.
 
@@ -75,11 +76,13 @@ def shape_program(
     machine : MachineConfig
     embedding : int
         Width of the embeddings; no more than ``hidden``.
+    head_size : int, optional
+        Width of a head; ``hidden`` over ``heads`` otherwise.
 
     Raises
     ------
     ValueError
-        A dimension is out of its range, or the heads do not divide the hidden states.
+        A dimension is out of its range, or the heads do not divide the hidden states or are wider.
     """
     config = ModelConfig(
         model_type="albert",
@@ -93,6 +96,7 @@ def shape_program(
         type_vocab_size=1,
         layer_norm_eps=1e-12,
         hidden_act="gelu",
+        attention_head_size=head_size,
     )
     words = Words(machine)
     output = OutputLayout(targets=0, record_pitch=words.record, hidden=None, hidden_pitch=0)
@@ -126,16 +130,16 @@ def _quantised(config: ModelConfig, machine: MachineConfig) -> QuantisedModel:
         return NormLayer(name=name, gamma=values, beta=values, epsilon=0, exponent=0)
 
     E, H, F = config.embedding_size, config.hidden_size, config.intermediate_size
-    heads = (MatmulNumbers(),) * config.num_attention_heads
+    A, heads = config.attention_size, (MatmulNumbers(),) * config.num_attention_heads
     layer = QuantisedLayer(
-        query=linear("query", H, H),
-        key=linear("key", H, H),
-        value=linear("value", H, H),
+        query=linear("query", H, A),
+        key=linear("key", H, A),
+        value=linear("value", H, A),
         scores=heads,
         spans=(0,) * config.num_attention_heads,
         probability_exponents=(0,) * config.num_attention_heads,
         contexts=heads,
-        attention_dense=linear("attention dense", H, H),
+        attention_dense=linear("attention dense", A, H),
         attention_norm=norm("the attention's normalisation", H),
         ffn=linear("ffn", H, F),
         # lifts are read in time for the first row

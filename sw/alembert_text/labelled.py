@@ -1,0 +1,52 @@
+"""Texts with their classes, from a table of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from .reuters import Stories
+
+__all__ = ["parse_labelled"]
+
+
+def parse_labelled(content: bytes, classes: Sequence[str]) -> Stories:
+    """A class, a tab and a text a row, in UTF-8, without a header; empty rows are skipped.
+
+    Parameters
+    ----------
+    content : bytes
+    classes : sequence of str
+        Their names by number, which become the labels.
+
+    Raises
+    ------
+    ValueError
+        It is not UTF-8, a row is not a class, a tab and a text, its class is unknown, or there is
+        no row.
+    """
+    try:
+        rows = content.decode("utf-8-sig").replace("\r\n", "\n").split("\n")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"the table must be UTF-8, but byte {error.start + 1} is {content[error.start]:#04x}"
+        ) from error
+    found = list(_rows(rows, classes))
+    if not found:
+        raise ValueError("the table must have at least one row")
+    texts, labels = zip(*found)
+    return Stories(texts=texts, labels=np.array(labels))
+
+
+def _rows(rows: Sequence[str], classes: Sequence[str]) -> Iterable[tuple[str, int]]:
+    for number, row in enumerate(rows, start=1):
+        if not row.strip():
+            continue
+        name, tab, text = row.partition("\t")
+        if not tab or not text.strip() or "\t" in text:
+            raise ValueError(f"row {number} must be a class, a tab and a text")
+        if name not in classes:
+            known = ", ".join(classes)
+            raise ValueError(f"row {number}: class must be one of {known}, not {name!r}")
+        yield text, classes.index(name)

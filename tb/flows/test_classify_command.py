@@ -1,0 +1,223 @@
+"""``alembert classify``: what it prints, of which texts, and what it refuses in a line."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembert.cli import app
+from alembert.cli.classify_texts import encode_texts
+from alembert.config.presets import PRESETS
+from alembert_models import PackedModel
+from alembert_runtime.classify import classify
+from models.tiny_models import CLASSES, LENGTH, SENTENCES, packed, pieces
+from typer.testing import CliRunner, Result
+
+MACHINE = PRESETS["tiny"].machine
+LONG = "the ship carried wheat and corn after the meeting of the company said oil prices rose"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> PackedModel:
+    return packed(tmp_path_factory.mktemp("packed") / "small")
+
+
+class Command:
+    def __init__(self, model: PackedModel) -> None:
+        self._given = ["classify", "--model", str(model.folder), "--preset", "tiny"]
+
+    def __call__(self, *arguments: str | Path, stdin: bytes | None = None) -> Result:
+        given = [*self._given, *map(str, arguments)]
+        return CliRunner().invoke(app, given, input=stdin)
+
+
+@pytest.fixture
+def run(model: PackedModel) -> Command:
+    return Command(model)
+
+
+def objects(result: Result) -> list[dict[str, Any]]:
+    assert result.exit_code == 0, result.stderr
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def rows(result: Result) -> Iterator[list[str]]:
+    """The cells of the table."""
+    assert result.exit_code == 0, result.stderr
+    for line in result.stdout.splitlines():
+        if cells := re.split(r" {2,}", line.strip()):
+            yield cells
+
+
+def test_a_text(run: Command, model: PackedModel) -> None:
+    result = run(SENTENCES[0])
+    head, line, row = (cells for cells in rows(result) if cells != [""])
+    assert head == [
+        *("text", "class", "probability", "left after", "entropy", "cycles (model)"),
+        "energy proxy, nJ",
+    ]
+    assert set(line[0]) == {"─"} and result.stderr == ""
+    (found,) = classify(
+        model.image_for("tiny"), MACHINE, [pieces().encode(SENTENCES[0], 16)], threshold=1.0
+    )
+    assert row == [
+        "oil prices rose after the meeti…",
+        CLASSES[found.predicted_class],
+        f"{100 * found.probability:.1f} %",
+        f"pass {found.passes} of 3",
+        f"{found.entropy:.3f}",
+        f"{found.cycles:,}",
+        f"{found.energy.total:,.0f}",
+    ]
+
+
+def test_an_object_a_line(run: Command, model: PackedModel, tmp_path: Path) -> None:
+    file = tmp_path / "texts"
+    file.write_bytes(b"\xef\xbb\xbf" + "\r\n".join([*SENTENCES, LONG, "oil ☃ gas"]).encode())
+    result = run("--file", file, "--json", "--threshold", "0.9")
+    found = objects(result)
+    texts = [*SENTENCES, LONG, "oil ☃ gas"]
+    sentences = encode_texts(texts, pieces(), LENGTH)
+    expected = classify(
+        model.image_for("tiny"), MACHINE, [each.ids for each in sentences], threshold=0.9
+    )
+    for given, text, sentence, each in zip(found, texts, sentences, expected, strict=True):
+        energy = {"arrays": each.energy.arrays, "scratchpad": each.energy.scratchpad}
+        assert given == {
+            "text": text,
+            "model": "small",
+            "preset": "tiny",
+            "class": CLASSES[each.predicted_class],
+            "class_number": each.predicted_class,
+            "probability": each.probability,
+            "pass": each.passes,
+            "passes": 3,
+            "exited": each.exited,
+            "entropy": each.entropy,
+            "tokens": len(sentence.ids),
+            "tokens_unknown": sentence.unknown,
+            "tokens_cut": sentence.cut,
+            "cycles": each.cycles,
+            "cycles_measured": False,
+            "energy_nj": each.energy.total,
+            "energy_parts_nj": energy | {"memory": each.energy.memory},
+        }
+    assert found[5]["tokens"] == 16 and found[5]["tokens_cut"] > 0
+    assert found[6]["tokens_unknown"] >= 1
+
+
+def test_notes(run: Command) -> None:
+    """What was cut off, and words that are not known; the answer is given."""
+    result = run("--json", stdin=f"{LONG}\noil ☃ ☃\n{SENTENCES[0]}\n".encode())
+    cut = len(pieces().encode(LONG, 99)) - 16
+    assert result.stderr == (
+        f"note: text 1: {cut} tokens cut off, 16 fit\n"
+        "note: text 2: 2 of 3 tokens are unknown words\n"
+    )
+    assert len(objects(result)) == 3
+
+
+def test_the_models_threshold_is_the_default(run: Command) -> None:
+    texts = "\n".join(SENTENCES).encode()
+    default = run("--json", stdin=texts).stdout
+    assert run("--json", "--threshold", "1.0", stdin=texts).stdout == default
+    never = objects(run("--json", "--threshold", "0", stdin=texts))
+    assert {each["pass"] for each in never} == {3}
+    assert {each["pass"] for each in objects(run("--json", "--threshold", "7", stdin=texts))} == {1}
+
+
+def test_text_is_no_markup(run: Command) -> None:
+    result = run("oil [bold]x[/]\x1b[31mwheat")
+    assert "\x1b" not in result.stdout
+    assert any(cells[0] == "oil [bold]x[/] [31mwheat" for cells in rows(result))
+
+
+def test_long_inputs_are_as_the_pieces_cut_them() -> None:
+    for text in (LONG, *SENTENCES):
+        (sentence,) = encode_texts([text], pieces(), 7)
+        assert sentence.ids.tolist() == pieces().encode(text, 7).tolist()
+        assert sentence.cut == len(pieces().encode(text, 999)) - len(sentence.ids)
+
+
+def refusal(result: Result, code: int = 2) -> str:
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert result.stderr.startswith("error: ") and result.stderr.count("\n") == 1
+    return result.stderr[len("error: ") : -1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "message"),
+    [
+        (["", "--json"], b"", "the text must not be empty"),
+        (["  \n"], b"", "the text must not be empty"),
+        (["oil \udcff"], b"", "the text must be UTF-8"),
+        (["☃☃☃"], b"", "text 1 must hold a word that the model knows"),
+        (["[PAD] [CLS] ☃"], b"", "text 1 must hold a word that the model knows"),
+        (["\x01"], b"", "text 1: a text must hold at least one word"),
+        ([], b"oil\n\nwheat\n", "standard input must hold a text a line, and line 2 is empty"),
+        ([], b"oil\nwheat\n \n", "standard input must hold a text a line, and line 3 is empty"),
+        ([], b"oil\n\xff\n", "standard input must be UTF-8, and is not at byte 4"),
+        ([], b"", "standard input must hold a text a line, and is empty"),
+        ([], b"oil\n\xe2\x98\x83\n", "text 2 must hold a word that the model knows"),
+        (["oil", "--file", "x"], b"", "TEXT and --file exclude each other"),
+        (["--file", "/nowhere/x"], b"", "cannot read /nowhere/x: No such file or directory"),
+        (["--file", "/"], b"", "cannot read /: Is a directory"),
+        (
+            ["oil", "--threshold", "nan"],
+            b"",
+            "threshold must be between 0 and 7.99998 nats, not nan",
+        ),
+        (
+            ["oil", "--threshold", "-1"],
+            b"",
+            "threshold must be between 0 and 7.99998 nats, not -1.0",
+        ),
+        (["oil", "-p", "edge16"], b"", "preset of model small must be one of tiny, not 'edge16'"),
+    ],
+)
+def test_refused_in_one_line(
+    run: Command, arguments: list[str], stdin: bytes, message: str
+) -> None:
+    assert refusal(run(*arguments, stdin=stdin)) == message
+
+
+def test_no_such_model(run: Command) -> None:
+    message = refusal(run("oil", "--model", "nowhere"))
+    assert re.fullmatch(r"model must be a built-in one \(.+\) or a folder, not 'nowhere'", message)
+
+
+def test_a_terminal_is_not_read(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal:
+        @staticmethod
+        def isatty() -> bool:
+            return True
+
+    monkeypatch.setattr("alembert.cli.classify_texts.sys.stdin", Terminal())
+    from alembert.cli.classify_texts import read_texts
+
+    with pytest.raises(ValueError) as caught:
+        read_texts(None, None)
+    assert str(caught.value) == "there must be a TEXT, a --file, or texts on standard input"
+
+
+def test_a_fault_of_the_machine(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    from alembert_runtime import DeviceError
+
+    def stop(*arguments: object, **options: object) -> None:
+        raise DeviceError("a run of 5 tokens was stopped: why")
+
+    monkeypatch.setattr("alembert_runtime.classify.classify", stop)
+    assert refusal(run("oil"), 1) == "a run of 5 tokens was stopped: why"
+
+
+def test_nothing_slow_is_imported_before_it_is_needed() -> None:
+    code = "import sys, alembert.cli; print(*(n for n in sys.modules if '.' not in n))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    slow = {"tokenizers", "torch", "alembert_compiler", "alembert_runtime", "alembert_models"}
+    assert not slow & set(done.stdout.split())
