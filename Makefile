@@ -1,14 +1,16 @@
 # Alembert's front door. `make` sets up, generates the Verilog of the default preset, and runs a
-# pretrained ALBERT on real chemical reactions in that Verilog; `make test` is the regression.
+# pretrained ALBERT on real chemical reactions, and a classifier on news stories, in that Verilog;
+# `make test` is the regression.
 
 PRESET ?= edge16
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 ORACLES := .venv/.oracles
+TRAIN := .venv/.train
 
 .DEFAULT_GOAL := all
-.PHONY: all setup rtl demo datapaths test regress area lint check docs bench clean help
+.PHONY: all setup rtl demo datapaths test regress train area lint check docs bench clean help
 
 all: rtl demo ## set up, generate the default preset, run a real ALBERT in its RTL
 
@@ -20,11 +22,15 @@ $(READY): pyproject.toml constraints.txt setup.sh
 $(ORACLES): pyproject.toml constraints.txt setup.sh
 	@PYTHON="$(PYTHON)" ./setup.sh oracles
 
+$(TRAIN): pyproject.toml constraints.txt setup.sh
+	@PYTHON="$(PYTHON)" ./setup.sh train
+
 rtl: $(READY) ## Verilog and sidecars of PRESET into rtl_out/
 	@$(BIN)/alembert generate --preset $(PRESET) --output rtl_out
 
-demo: $(READY) ## a pretrained ALBERT on real reactions, in the RTL of PRESET
+demo: $(READY) ## a pretrained ALBERT on real reactions, news stories by r8: in the RTL of PRESET
 	@$(BIN)/alembert reactions --preset $(PRESET)
+	@$(BIN)/alembert classify --reuters 5 --backend rtl --preset $(PRESET)
 
 datapaths: $(READY) ## real ALBERT tensors through the RTL of every datapath, with their areas
 	@$(BIN)/python tb/demo
@@ -38,6 +44,11 @@ regress: test ## the regression, its heavier runs, and the real ALBERT on every 
 	@for preset in edge16 edge16_int8 edge16_ternary; do \
 	  $(BIN)/alembert reactions --preset $$preset --count 3 --masked 2 --threshold 0 || exit 1; \
 	done
+
+train: $(TRAIN) ## the classifier of news stories, from its texts to models/r8; goes on if interrupted
+	@$(BIN)/alembert train --output models/r8-float32
+	@$(BIN)/alembert train --output models/r8-ternary --variant ternary --start models/r8-float32
+	@$(BIN)/alembert pack models/r8-float32 models/r8-ternary --output models/r8
 
 area: $(READY) ## area of one VMAC in every format
 	@$(BIN)/alembert area --vmac all

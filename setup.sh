@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Sets up everything the Makefile's targets need; safe to run again. With "oracles", what `make test`
-# compares with besides: torch and other people's quantisers.
+# compares with besides: torch and other people's quantisers. With "train", torch alone.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -55,6 +55,10 @@ if [ "${1:-}" = oracles ]; then
   install --editable '.[oracles]'
   install --no-deps llmcompressor
   touch .venv/.oracles
+elif [ "${1:-}" = train ]; then
+  echo "[3/3] Python packages to train with, pinned in constraints.txt (torch among them)"
+  install --editable '.[dev,train]'
+  touch .venv/.train
 else
   echo "[3/3] Python packages, pinned in constraints.txt (about a minute)"
   install --editable '.[dev]'

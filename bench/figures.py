@@ -103,6 +103,11 @@ GOALS: dict[str, Goal] = {
     "cycle_model.max_error": _at_most(2),
     "cycle_model.albert_base_layer_128": _at_most(3.95e6),
     "rxnmapper.top1_agreement.adaptivfloat8_3": _at_least(97),
+    "r8.accuracy.ternary": _at_least(96.3),
+    "r8.mean_exit.ternary": _at_most(2.3),
+    "r8.cycles_ratio.edgebert_recipe": _at_least(6),
+    "r8.pruned_share.edgebert_recipe": _at_least(60),
+    "r8.evaluation.seconds": _at_most(120),
 }
 """Goals by name; other figures have none."""
 

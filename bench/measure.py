@@ -24,6 +24,7 @@ from machine_figures import (
     reaction_figures,
 )
 from precision import precision_figures
+from r8_figures import r8_figures
 from rich.console import Console
 from sfu.oracle_gelu import max_gelu_error
 from sfu.oracle_layernorm import max_layernorm_error
@@ -182,6 +183,11 @@ def _reactions(root: Path) -> Iterator[Figure]:
     yield from reaction_figures("python bench rxnmapper")
 
 
+def _r8(root: Path) -> Iterator[Figure]:
+    """The classifier of news stories, trained three times."""
+    yield from r8_figures(root, "python bench r8")
+
+
 _MEASUREMENTS: tuple[tuple[str, Measurement], ...] = (
     ("array", _utilisation),
     ("area", _vmac_area),
@@ -192,6 +198,7 @@ _MEASUREMENTS: tuple[tuple[str, Measurement], ...] = (
     ("layer", _layer),
     ("golden", _golden_speed),
     ("rxnmapper", _reactions),
+    ("r8", _r8),
     ("area", _design_area),
     ("area_machines", _machine_area),
     ("precision", _precision),

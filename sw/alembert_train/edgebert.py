@@ -46,7 +46,7 @@ class Recipe:
 
     def techniques(self, model: Albert) -> Sequence[Technique]:
         """Those of a model; none for a share or weight of 0."""
-        schedule = CubicSchedule(warm_up=0.05, cool_down=0.35)
+        schedule = CubicSchedule(warm_up=0.1, cool_down=0.4)
         found: list[Technique] = []
         neurons = None
         if self.neurons:

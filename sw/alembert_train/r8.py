@@ -44,7 +44,7 @@ R8_MODEL = ModelConfig(
 """Twelve passes through one layer."""
 
 _TOKENISER = "tokenizer.json"
-_CALIBRATED = 192
+_CALIBRATED = 64
 """Stories to calibrate with."""
 _DROPOUT = 0.15
 _VECTORS_STD = 0.04
@@ -79,9 +79,9 @@ class Variant:
 
 
 _TUNED = Settings(epochs=3, rate=5e-4, shallow=3, hidden=0.3)
-_PRUNED = Settings(epochs=6, rate=7e-4, shallow=3, hidden=0.3)
-_ZEROS = Recipe(neurons=0.75, weights=0.4, words=0.6)
-_SPANS = Recipe(span_weight=1.0)
+_PRUNED = Settings(epochs=4, rate=7e-4, shallow=3, hidden=0.3)
+_ZEROS = Recipe(neurons=0.5, weights=0.42, words=0.5)
+_SPANS = Recipe(span_weight=0.25)
 
 VARIANTS: dict[str, Variant] = {
     "float32": Variant(

@@ -129,7 +129,7 @@ def test_what_is_pruned_is_zero_in_the_folder(
     # what it answers is what numpy says of the folder, with the spans that it names
     right = 0
     for sentence, label in zip(data.sentences["test"], data.labels["test"]):
-        state = model.forward(sentence, spans=spans).hidden[-1]
+        state = model.forward(sentence, spans=spans).hidden[CONFIG.num_hidden_layers]
         right += int(np.argmax(model.off_ramps[-1](state[0]))) == label
     assert 100 * right / 40 == pytest.approx(result.accuracy["test"][-1])
 
