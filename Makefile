@@ -62,7 +62,7 @@ check: $(ORACLES) ## ruff and pyright over the sources
 docs: $(READY) ## the documentation into site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-bench: $(READY) ## measure every tracked figure into bench/results.json
+bench: $(READY) $(TRAIN) ## measure every tracked figure into bench/results.json
 	@$(BIN)/python bench && $(BIN)/python bench/tables.py
 
 clean: ## remove what was built; keeps .venv and downloaded packages

@@ -24,7 +24,7 @@ from machine_figures import (
     reaction_figures,
 )
 from precision import precision_figures
-from r8_figures import r8_figures
+from r8_figures import r8_figures, recipe_figures
 from rich.console import Console
 from sfu.oracle_gelu import max_gelu_error
 from sfu.oracle_layernorm import max_layernorm_error
@@ -188,6 +188,11 @@ def _r8(root: Path) -> Iterator[Figure]:
     yield from r8_figures(root, "python bench r8")
 
 
+def _recipe(root: Path) -> Iterator[Figure]:
+    """The same classifier pruned, with learned spans."""
+    yield from recipe_figures(root, "python bench recipe")
+
+
 _MEASUREMENTS: tuple[tuple[str, Measurement], ...] = (
     ("array", _utilisation),
     ("area", _vmac_area),
@@ -199,6 +204,7 @@ _MEASUREMENTS: tuple[tuple[str, Measurement], ...] = (
     ("golden", _golden_speed),
     ("rxnmapper", _reactions),
     ("r8", _r8),
+    ("recipe", _recipe),
     ("area", _design_area),
     ("area_machines", _machine_area),
     ("precision", _precision),

@@ -36,6 +36,9 @@ class Recipe:
         λ of the spans' penalty; 0: heads see everything.
     span_ramp : float
         Tokens over which a head's sight fades.
+    span_until : float
+        Share of the steps in which spans shrink, 0…1: token 0 asks about the whole story, and what
+        no head sees is lost to it.
     """
 
     neurons: float = 0.0
@@ -43,6 +46,7 @@ class Recipe:
     words: float = 0.0
     span_weight: float = 0.0
     span_ramp: float = 8.0
+    span_until: float = 0.25
 
     def techniques(self, model: Albert) -> Sequence[Technique]:
         """Those of a model; none for a share or weight of 0."""
@@ -62,5 +66,12 @@ class Recipe:
             parts = ["word_embeddings"]
             found.append(MagnitudePruning(model, schedule=schedule, share=self.words, parts=parts))
         if self.span_weight:
-            found.append(LearnedSpan(model, ramp=self.span_ramp, weight=self.span_weight))
+            found.append(
+                LearnedSpan(
+                    model,
+                    ramp=self.span_ramp,
+                    weight=self.span_weight,
+                    hard_from=self.span_until,
+                )
+            )
         return found

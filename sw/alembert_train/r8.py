@@ -81,7 +81,7 @@ class Variant:
 _TUNED = Settings(epochs=3, rate=5e-4, shallow=3, hidden=0.3)
 _PRUNED = Settings(epochs=4, rate=7e-4, shallow=3, hidden=0.3)
 _ZEROS = Recipe(neurons=0.5, weights=0.42, words=0.5)
-_SPANS = Recipe(span_weight=0.25)
+_SPANS = Recipe(span_weight=1.0)
 
 VARIANTS: dict[str, Variant] = {
     "float32": Variant(

@@ -33,6 +33,7 @@ def test_rtl_equals_golden(name: str, simulator: str) -> None:
     )
 
 
+@pytest.mark.regress
 def test_speed() -> None:
     """Too large for Icarus."""
     simulate(
