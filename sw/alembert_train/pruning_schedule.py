@@ -78,10 +78,10 @@ class CubicSchedule:
             raise ValueError(f"step must be between 0 and {steps - 1}, not {step}")
         if step >= end:
             return final
-        done = max(0, step - begin) // self.every * self.every / (end - begin)
+        done = max(0, step - begin) // self.every * self.every
         if done == 0:
             return self.initial
-        return final + (self.initial - final) * (1 - done) ** 3
+        return final + (self.initial - final) * (1 - done / (end - begin)) ** 3
 
     def due(self, step: int, steps: int) -> bool:
         """Whether masks are made anew in a step.

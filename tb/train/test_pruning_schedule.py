@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from alembert_train.pruning_schedule import CubicSchedule
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 
@@ -20,6 +20,7 @@ from hypothesis import strategies as st
     rest=st.floats(0, 1),
     every=st.integers(1, 30),
 )
+@example(steps=2, initial=0.0, more=0.5, warm_up=1.0, rest=0.0, every=1)
 @settings(deadline=None, derandomize=True, max_examples=60)
 def test_equals_the_formula(
     steps: int, initial: float, more: float, warm_up: float, rest: float, every: int
