@@ -18,7 +18,7 @@ import numpy as np
 from alembert.config import PRESETS
 from alembert_compiler.image import Image
 from alembert_compiler.load_model import load_model
-from alembert_models.trained import TOLERANCE, compile_trained
+from alembert_models.trained import compile_trained
 from alembert_runtime.evaluation import evaluate
 from alembert_runtime.exit_costs import ExitCosts
 from alembert_runtime.sweep import choose
@@ -152,7 +152,7 @@ def _recipe(seed: _Seed) -> _Values:
 def _ask(folder: Path, preset: str, data: R8Data) -> _Asked:
     image, machine = compile_trained(folder, preset), PRESETS[preset].machine
     dev = evaluate(image, machine, data.sentences["dev"])
-    threshold = choose(dev, data.labels["dev"], tolerance=TOLERANCE)
+    threshold = choose(dev, data.labels["dev"])
     test = data.sentences["test"]
     found = evaluate(image, machine, test, threshold=threshold)
     costs = ExitCosts(image, machine)

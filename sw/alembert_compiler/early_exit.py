@@ -5,7 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["choose_threshold", "early_exit", "entropy", "exit_passes"]
+__all__ = ["TOLERANCE", "choose_threshold", "early_exit", "entropy", "exit_passes"]
+
+TOLERANCE = 0.002
+"""Share of right answers that early exits may cost on a development set, unless something else is
+asked for."""
 
 
 def entropy(logits: ArrayLike) -> NDArray[np.float64]:
@@ -56,7 +60,7 @@ def choose_threshold(
     entropies: ArrayLike,
     labels: ArrayLike,
     *,
-    tolerance: float,
+    tolerance: float = TOLERANCE,
     grid: ArrayLike | None = None,
 ) -> float:
     """The threshold with the earliest exits among those that cost at most ``tolerance``.

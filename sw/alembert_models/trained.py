@@ -23,15 +23,11 @@ from numpy.typing import NDArray
 
 __all__ = [
     "FORMATS",
-    "TOLERANCE",
     "Measured",
     "compile_trained",
     "measure_trained",
     "read_training",
 ]
-
-TOLERANCE = 0.002
-"""Share of right answers that early exits may cost on the development part."""
 
 FORMATS = {"edge16": "adaptivfloat8_3", "edge16_int8": "int8", "edge16_ternary": "ternary"}
 """Presets that trained classifiers are compiled for, and their number formats."""
@@ -110,7 +106,7 @@ def measure_trained(
     """Choose the threshold on "dev", and ask about "test" with it and without early exits."""
     machine = PRESETS[preset].machine
     dev = evaluate(image, machine, sentences["dev"])
-    threshold = choose(dev, labels["dev"], tolerance=TOLERANCE)
+    threshold = choose(dev, labels["dev"])
     costs = ExitCosts(image, machine)
 
     def at(part: str, thresholds: Sequence[float]) -> tuple[Point, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from alembert.config.machine import MachineConfig
-from alembert_compiler.early_exit import choose_threshold
+from alembert_compiler.early_exit import TOLERANCE, choose_threshold
 from alembert_compiler.image import Image
 from numpy.typing import ArrayLike, NDArray
 
@@ -178,7 +178,7 @@ def choose(
     evaluation: Evaluation,
     labels: ArrayLike,
     *,
-    tolerance: float = 0.002,
+    tolerance: float = TOLERANCE,
     grid: Sequence[float] | None = None,
 ) -> float:
     """The threshold with the earliest exits among those that cost at most ``tolerance``.

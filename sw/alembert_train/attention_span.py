@@ -74,6 +74,9 @@ class LearnedSpan(Technique):
         model.sight = self._sight
         model.change(self._dense, "weight", self._without_heads_off)
 
+    def settings(self) -> dict[str, object]:
+        return {"ramp": self._ramp, "weight": self._weight, "hard_from": self._hard_from}
+
     def parameters(self) -> Iterable[nn.Parameter]:
         return (self._reach,)
 

@@ -57,6 +57,9 @@ class MaskedWeights(Technique):
         if self.model.scheme.name == "binary":
             raise ValueError("weights can be pruned only where 0 is one of them, not in 'binary'")
 
+    def settings(self) -> dict[str, object]:
+        return {"groups": [group.name for group in self.groups]}
+
     def finish(self) -> None:
         """Masked weights become exact zeros in the model."""
         for group in self.groups:

@@ -13,10 +13,8 @@ from numpy.typing import NDArray
 from .albert import Albert
 from .batches import pad
 
-__all__ = ["TOLERANCE", "Result", "logits_of", "measure"]
+__all__ = ["Result", "logits_of", "measure"]
 
-TOLERANCE = 0.002
-"""Share of right answers that early exits may cost on the development part."""
 _BATCH = 128
 
 
@@ -74,9 +72,7 @@ def measure(
     parts = {part: logits_of(model, sentences[part]) for part in ("dev", "test")}
     classes = {part: logits.argmax(axis=-1) for part, logits in parts.items()}
     entropies = {part: entropy(logits) for part, logits in parts.items()}
-    threshold = choose_threshold(
-        classes["dev"], entropies["dev"], labels["dev"], tolerance=TOLERANCE
-    )
+    threshold = choose_threshold(classes["dev"], entropies["dev"], labels["dev"])
     exits = {
         part: early_exit(classes[part], entropies[part], labels[part], threshold) for part in parts
     }

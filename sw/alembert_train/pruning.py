@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 
 import torch
 from torch import Tensor, nn
@@ -76,6 +77,10 @@ class Pruning(MaskedWeights, ABC):
         super().__init__(model, groups_of(model, granularity, parts))
         self.schedule, self.share = schedule, share
         self._scope, self._within = scope, within
+
+    def settings(self) -> dict[str, object]:
+        own = {"schedule": asdict(self.schedule), "share": self.share, "scope": self._scope}
+        return super().settings() | own | {"within": self._within is not None}
 
     @abstractmethod
     def importance(self, group: Group) -> Tensor:

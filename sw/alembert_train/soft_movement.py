@@ -69,6 +69,9 @@ class SoftMovementPruning(MovementPruning):
         )
         self._weight, self._now = weight, 0.0
 
+    def settings(self) -> dict[str, object]:
+        return super().settings() | {"weight": self._weight}
+
     def before_step(self, step: int, steps: int) -> None:
         self._now = self.schedule.share(step, steps, self.share)
         super().before_step(step, steps)

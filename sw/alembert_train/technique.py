@@ -20,6 +20,10 @@ class Technique:
     rate: float = 1.0
     """The learning rate of :meth:`parameters`, times the model's."""
 
+    def settings(self) -> dict[str, object]:
+        """What it was made with, in plain values: a training goes on only with the same."""
+        return {}
+
     def parameters(self) -> Iterable[nn.Parameter]:
         """What is learned besides the model's own; without weight decay."""
         return ()

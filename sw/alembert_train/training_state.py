@@ -41,7 +41,10 @@ class TrainingState:
         self._kind = {
             "settings": asdict(settings),
             "scheme": model.scheme.name,
-            "techniques": [type(technique).__name__ for technique in techniques],
+            "techniques": [
+                {"kind": type(technique).__name__, "rate": technique.rate, **technique.settings()}
+                for technique in techniques
+            ],
         }
 
     def save(self, path: Path, epochs: Sequence[Mapping[str, Any]]) -> None:
@@ -94,6 +97,9 @@ def load_weights(model: Albert, path: Path) -> None:
         state = torch.load(path, weights_only=True)
         if state["scheme"] != "float32":
             raise ValueError(f"it is of a model trained in {state['scheme']}")
+        if state["techniques"]:
+            # what is kept is what they had not yet changed for good
+            raise ValueError("it is of a model that is pruned or has learned spans")
         model.load_state_dict(state["model"])
     except Exception as error:  # torch names many for a damaged file
         raise ValueError(f"{path.parent.name} cannot be started from: {error}") from error

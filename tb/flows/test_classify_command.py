@@ -167,6 +167,12 @@ def refusal(result: Result, code: int = 2) -> str:
         ([], b"oil\n\xe2\x98\x83\n", "text 2 must hold a word that the model knows"),
         (["oil", "--file", "x"], b"", "TEXT and --file exclude each other"),
         (["--file", "/nowhere/x"], b"", "cannot read /nowhere/x: No such file or directory"),
+        (["oil", "--reuters", "2"], b"", "--reuters, TEXT and --file exclude one another"),
+        (
+            ["--file", "x", "--reuters", "2"],
+            b"",
+            "--reuters, TEXT and --file exclude one another",
+        ),
         (["--file", "/"], b"", "cannot read /: Is a directory"),
         (
             ["oil", "--threshold", "nan"],

@@ -10,44 +10,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from alembert.cli import app
 from alembert.cli.evaluate_data import spread
 from alembert.config import preset
-from alembert_models import PackedModel, pack
+from alembert_models import PackedModel
 from alembert_runtime.evaluation import evaluate
 from alembert_runtime.sweep import THRESHOLDS, choose, sweep
 from alembert_text import reuters
 from alembert_text.reuters import Stories, split
-from models.tiny_models import CLASSES, SENTENCES, image_for, options, packed
-from typer.testing import CliRunner, Result
+from flows.conftest import ask
+from models.tiny_models import SENTENCES
 
 MACHINE = preset("tiny").machine
-ROWS = [f"{CLASSES[n % 5]}\t{text}" for n, text in enumerate(SENTENCES * 2)]
 LABELS = [n % 5 for n in range(10)]
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> PackedModel:
-    return packed(tmp_path_factory.mktemp("evaluate") / "small")
-
-
-@pytest.fixture(scope="module")
-def news(tmp_path_factory: pytest.TempPathFactory) -> PackedModel:
-    """With the classes of Reuters R8."""
-    folder = tmp_path_factory.mktemp("evaluate") / "news"
-    given = {**options(), "name": "news", "classes": reuters.CLASSES, "threshold": 0.7}
-    return pack(folder, image_for("tiny", classes=8), **given)
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> Path:
-    path = tmp_path / "mine.tsv"
-    path.write_text("\n".join(ROWS) + "\n", encoding="utf-8")
-    return path
-
-
-def _run(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(app, ["evaluate", *map(str, arguments)])
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
@@ -56,7 +30,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 def test_a_table_of_ones_own(small: PackedModel, table: Path, tmp_path: Path) -> None:
     output, picture = tmp_path / "o.csv", tmp_path / "o.svg"
-    result = _run(small.folder, "--data", table, "--csv", output, "--plot", picture)
+    result = ask(small.folder, "--data", table, "--csv", output, "--plot", picture)
     assert result.exit_code == 0, result.stderr
     sentences = small.pieces.encode_all(SENTENCES * 2, small.max_length)
     found = sweep(small.image_for("tiny"), MACHINE, sentences, LABELS)  # 1.0 is the model's own
@@ -77,7 +51,7 @@ def test_a_table_of_ones_own(small: PackedModel, table: Path, tmp_path: Path) ->
         assert ("own" in line) == (point.threshold == 1.0)
     assert "small on tiny: 10 texts, mine.tsv" in result.stdout
     assert picture.read_bytes().startswith(b"<?xml")
-    again = _run(small.folder, "--data", table, "--plot", picture.with_name("p.SVG"))
+    again = ask(small.folder, "--data", table, "--plot", picture.with_name("p.SVG"))
     assert again.exit_code == 0
     assert picture.with_name("p.SVG").read_bytes() == picture.read_bytes()
 
@@ -96,7 +70,7 @@ def test_reuters_and_a_limit(
 ) -> None:
     output = tmp_path / "o.csv"
     arguments = ("-p", "tiny", "--thresholds", "0.7, 0.25", "--limit", "4", "--csv", output)
-    result = _run(news.folder, *arguments)
+    result = ask(news.folder, *arguments)
     assert result.exit_code == 0, result.stderr
     places = np.array([0, 2, 5, 7])
     asked = stories[1].take(places)
@@ -121,7 +95,7 @@ def test_a_limit_is_spread() -> None:
 def test_the_models_own_threshold_is_among_them(
     news: PackedModel, stories: tuple[Stories, Stories], tmp_path: Path
 ) -> None:
-    result = _run(news.folder, "--limit", "1", "--csv", tmp_path / "o.csv")
+    result = ask(news.folder, "--limit", "1", "--csv", tmp_path / "o.csv")
     assert result.exit_code == 0, result.stderr
     tried = {float(row["threshold_nats"]): row["is_own"] for row in _rows(tmp_path / "o.csv")}
     assert list(tried) == sorted([*THRESHOLDS, 0.7])
@@ -131,7 +105,7 @@ def test_the_models_own_threshold_is_among_them(
 def test_a_threshold_is_chosen_on_the_dev_part(
     news: PackedModel, stories: tuple[Stories, Stories]
 ) -> None:
-    result = _run(news.folder, "--split", "dev", "--seed", "3", "--thresholds", "0.1")
+    result = ask(news.folder, "--split", "dev", "--seed", "3", "--thresholds", "0.1")
     assert result.exit_code == 0, result.stderr
     dev = split(stories[0], 0.1, 3)[1]
     sentences = news.pieces.encode_all(dev.texts, news.max_length)
@@ -148,6 +122,6 @@ def test_several_models(
     monkeypatch.chdir(tmp_path)
     output = tmp_path / "o.csv"
     arguments = ("--data", table, "--thresholds", "7.5", "--csv", output)
-    result = _run(small.folder, "copy", *arguments)
+    result = ask(small.folder, "copy", *arguments)
     assert result.exit_code == 0, result.stderr
     assert [row["model"] for row in _rows(output)] == [str(small.folder), "copy"]

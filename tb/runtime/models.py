@@ -13,15 +13,18 @@ from alembert_compiler.assembler import to_bytes
 from alembert_compiler.classifier import Classifier
 from alembert_compiler.compile import compile_model
 from alembert_compiler.image import Image
+from alembert_compiler.model import Model
 from alembert_compiler.tensor_names import PARTS
 from alembert_runtime import MemoryRange
 from compiler.compiled_models import BERT, CONFIG, TOKENS, calibration_of, random_model
+from numpy.typing import ArrayLike
 
 __all__ = [
     "MACHINE",
     "MEMORY",
     "TOKENS",
     "classifier_image",
+    "image_with_spans",
     "masked_image",
     "patched",
     "pooled_image",
@@ -58,7 +61,11 @@ def classifier_image() -> Image:
 @cache
 def pooled_image() -> Image:
     """A layer for each pass, heads that see only some tokens, and a classifier behind a pooler."""
-    model, spans = random_model(BERT, PARTS[:4], classes=5), [[3, 0], [0, 2], [5, 9]]
+    return image_with_spans(random_model(BERT, PARTS[:4], classes=5), [[3, 0], [0, 2], [5, 9]])
+
+
+def image_with_spans(model: Model, spans: ArrayLike) -> Image:
+    """Of a classifier, with the hidden states kept."""
     return compile_model(
         model,
         MACHINE,

@@ -71,6 +71,13 @@ def test_passes_that_are_not_there(passes: int) -> None:
         small_albert()(batch.token_ids, batch.mask, passes)
 
 
+def test_a_model_without_some_heads_is_not_trained() -> None:
+    config = replace(SMALL, num_attention_heads=1, attention_head_size=8)
+    message = "training takes heads of 16 values together, not 8"
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        Albert(config, CLASSES)
+
+
 def test_a_model_begins_with_xavier() -> None:
     torch.manual_seed(2)
     model = Albert(replace(SMALL, hidden_size=64, intermediate_size=128), CLASSES)

@@ -135,6 +135,19 @@ def test_what_is_pruned_is_zero_in_the_folder(
     assert 100 * right / 40 == pytest.approx(result.accuracy["test"][-1])
 
 
+def test_a_pruned_model_is_no_start(data: R8Data, trained: Path, tmp_path: Path) -> None:
+    """What is kept of it are the weights from before they were zeros."""
+    train_variant(
+        "spans", data, tmp_path / "spans", seed=1, start=trained, settings=SETTINGS, config=CONFIG
+    )
+    message = "spans cannot be started from: it is of a model that is pruned or has learned spans"
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        train_variant(
+            "ternary", data, tmp_path / "new", seed=1, start=tmp_path / "spans", config=CONFIG
+        )
+    assert not (tmp_path / "new").exists()
+
+
 def test_logits_come_in_the_order_asked(data: R8Data) -> None:
     torch.manual_seed(2)
     model = Albert(CONFIG, len(CLASSES))

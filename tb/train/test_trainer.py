@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -216,6 +217,22 @@ def test_what_cannot_be_gone_on_from_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"^state cannot be gone on from: "):
         train(small_albert(), *given, replace(SETTINGS, epochs=1), keep=keep)
     assert keep.read_bytes() == content[: len(content) // 2]
+
+
+class _Wider(_Scaled):
+    """The same, made with another number."""
+
+    def settings(self) -> dict[str, object]:
+        return {"wide": True}
+
+
+def test_other_settings_of_a_technique_are_other_settings(tmp_path: Path) -> None:
+    keep, given = tmp_path / "state", sentences(8)
+    settings = replace(SETTINGS, epochs=1)
+    for made, is_refused in ((_Scaled, False), (_Scaled, False), (_Wider, True)):
+        model = small_albert()
+        with pytest.raises(ValueError, match="other settings") if is_refused else nullcontext():
+            train(model, *given, settings, keep=keep, techniques=[made(model)])
 
 
 def test_a_loss_that_is_no_number_ends_the_training(tmp_path: Path) -> None:

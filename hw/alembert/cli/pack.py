@@ -44,12 +44,10 @@ def pack(
             raise ValueError(f"all folders must be of one seed, not {sorted(seeds)}")
         (seed,) = seeds
         pieces = [WordPieces.load(folder / "tokenizer.json") for folder in folders]
-        sizes = {load_model(folder).config.vocab_size for folder in folders}
-        if len(sizes) > 1:
-            raise ValueError(f"all folders must have one vocabulary, not of {sorted(sizes)} pieces")
+        vocabulary = load_model(folders[0]).config.vocab_size
         with progress_bar() as progress:
             bar = progress.add_task("Reuters R8", total=None)
-            data = R8Data.of(*fetch_reuters(), vocabulary=sizes.pop(), seed=seed)
+            data = R8Data.of(*fetch_reuters(), vocabulary=vocabulary, seed=seed)
             if any(each.vocabulary != data.pieces.vocabulary for each in pieces):
                 raise ValueError("all folders must have the word pieces of that seed's stories")
             packed, _ = pack_reuters(

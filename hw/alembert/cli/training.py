@@ -11,7 +11,12 @@ from .common import FLOW_ERROR, USER_ERROR, console, fail, progress_bar
 
 __all__ = ["train"]
 
-Variant = Annotated[str, typer.Option(help="float32, adaptivfloat8_3, int8, ternary or binary.")]
+Variant = Annotated[
+    str,
+    typer.Option(
+        help="float32; of it adaptivfloat8_3, int8, ternary, binary, pruned, spans, edgebert."
+    ),
+]
 Start = Annotated[
     Path | None,
     typer.Option(help="Folder of a float32 model; what all variants but float32 begin with."),
