@@ -28,8 +28,8 @@ from .spans import Spans, head_spans
 __all__ = ["Compacted", "compact"]
 
 Bool = NDArray[np.bool_]
-Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
+Tensors = dict[str, NDArray[Any]]
 Numbers = tuple[tuple[int, ...], ...]
 """Of heads or neurons as they were before, ascending, by layer."""
 
@@ -68,8 +68,8 @@ def compact(
     """Remove heads and neurons that add nothing, or a constant.
 
     The model computes the same but for the rounding of sums that have another order. Its
-    ``attention_head_size`` stays as it is. Layers of their own keep as many heads and neurons as
-    the one that needs most.
+    ``attention_head_size`` stays as it is, and weights that were given as codes stay codes. Layers
+    of their own keep as many heads and neurons as the one that needs most.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def compact(
     most = max(int(each.needed.sum()) for each in neurons)
     kept_heads = _kept(heads, max(1, *(int(each.needed.sum()) for each in heads)))
     kept_neurons = _kept(neurons, max(1, -(-most // multiple)) * multiple)
-    tensors = dict(model.tensors)
+    tensors = dict(model.stored)
     for index, layer in enumerate(model.layers):
         tensors |= _without_heads(layer, heads[index], kept_heads[index])
         tensors |= _without_neurons(layer, neurons[index], kept_neurons[index])
@@ -181,37 +181,45 @@ def _kept(found: list[_Found], count: int) -> list[Bool]:
     return masks
 
 
-def _without_heads(layer: Layer, found: _Found, kept: Bool) -> dict[str, Float32]:
+def _without_heads(layer: Layer, found: _Found, kept: Bool) -> Tensors:
     size = layer.config.head_size
     is_idle, channels = np.repeat(~found.needed, size), np.repeat(kept, size)
-    value, dense = _zeroed(layer.value, is_idle), layer.attention_dense
-    tensors = {
-        f"{part.name}.{end}": getattr(part, end)[channels]
-        for part in (layer.query, layer.key, value)
-        for end in ("weight", "bias")
-    }
-    return tensors | _summing(dense, is_idle, channels, found)
+    none = np.zeros_like(is_idle)
+    return (
+        _channels(layer.query, none, channels)
+        | _channels(layer.key, none, channels)
+        | _channels(layer.value, is_idle, channels)
+        | _summing(layer.attention_dense, is_idle, channels, found)
+    )
 
 
-def _without_neurons(layer: Layer, found: _Found, kept: Bool) -> dict[str, Float32]:
-    first = _zeroed(layer.ffn, ~found.needed)
-    tensors = {f"{first.name}.{end}": getattr(first, end)[kept] for end in ("weight", "bias")}
-    return tensors | _summing(layer.ffn_output, ~found.needed, kept, found)
+def _without_neurons(layer: Layer, found: _Found, kept: Bool) -> Tensors:
+    is_idle = ~found.needed
+    return _channels(layer.ffn, is_idle, kept) | _summing(layer.ffn_output, is_idle, kept, found)
 
 
-def _zeroed(dense: Dense, is_idle: Bool) -> Dense:
-    """With neither weights nor bias where nothing is needed: no scale shall be chosen for it."""
-    weight = np.where(is_idle[:, np.newaxis], np.float32(0), dense.weight)
-    return replace(dense, weight=weight, bias=np.where(is_idle, np.float32(0), dense.bias))
+def _channels(dense: Dense, is_idle: Bool, kept: Bool) -> Tensors:
+    """Outputs that are left, with neither weights nor bias where they are idle: no scale shall be
+    chosen for them."""
+    bias = np.where(is_idle, np.float32(0), dense.bias)[kept]
+    return _weight(dense, is_idle[:, np.newaxis], (kept,)) | {f"{dense.name}.bias": bias}
 
 
-def _summing(dense: Dense, is_idle: Bool, kept: Bool, found: _Found) -> dict[str, Float32]:
+def _summing(dense: Dense, is_idle: Bool, kept: Bool, found: _Found) -> Tensors:
     """The layer that what is left is added in."""
     bias = dense.bias.astype(np.float64) + found.constants[~found.needed].sum(axis=0)
-    return {
-        f"{dense.name}.weight": np.where(is_idle, np.float32(0), dense.weight)[:, kept],
-        f"{dense.name}.bias": bias.astype(np.float32),
-    }
+    weight = _weight(dense, is_idle, (slice(None), kept))
+    return weight | {f"{dense.name}.bias": bias.astype(np.float32)}
+
+
+def _weight(dense: Dense, is_idle: Bool, left: tuple[Bool | slice, ...]) -> Tensors:
+    """What is left of it, 0 where it is idle; codes stay codes."""
+    coded = dense.coded
+    if coded is None:
+        return {f"{dense.name}.weight": np.where(is_idle, np.float32(0), dense.weight)[left]}
+    scale = coded.scale[left[0]] if coded.scale.ndim else coded.scale
+    codes = np.where(is_idle, np.int8(0), coded.codes)[left]
+    return replace(coded, codes=codes, scale=scale).tensors
 
 
 def _numbers(masks: Iterable[Bool]) -> Numbers:

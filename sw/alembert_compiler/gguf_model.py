@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .coded_weight import SCALE
 from .gguf_file import GgufFile, read_gguf
 from .gguf_library import gguf_library
 from .model import Model
@@ -108,8 +109,12 @@ def gguf_config(file: GgufFile, *, hidden_act: str = "gelu") -> ModelConfig:
     return config
 
 
-def gguf_tensors(file: GgufFile, config: ModelConfig) -> dict[str, NDArray[np.float32]]:
-    """The tensors in float32, by the names that a BERT's own checkpoint has for them.
+def gguf_tensors(file: GgufFile, config: ModelConfig) -> dict[str, NDArray[Any]]:
+    """The tensors by the names that a BERT's own checkpoint has for them.
+
+    Weights of linear layers are codes and a scale, "…weight" in int8 and "…weight_scale", where
+    the file's blocks agree on a scale: in a matrix of BitNet b1.58, or in each of its rows. All
+    others are in float32.
 
     ``cls`` is the pooler and ``cls.output`` the classifier: a linear layer and tanh in front of a
     linear layer, on token 0. Tensors of other names keep theirs.
@@ -122,7 +127,16 @@ def gguf_tensors(file: GgufFile, config: ModelConfig) -> dict[str, NDArray[np.fl
     if fused := [name for name in file.tensors if _FUSED in name]:
         raise ValueError(f"query, key and value must be apart, not joined in {fused[0]}")
     names = _checkpoint_names(config)
-    return {names.get(name, name): tensor.values for name, tensor in file.tensors.items()}
+    found: dict[str, NDArray[Any]] = {}
+    for own, tensor in file.tensors.items():
+        name = names.get(own, own)
+        is_linear = own.endswith(".weight") and f"{own.removesuffix('weight')}bias" in file.tensors
+        coded = tensor.channel_codes() if is_linear else None
+        if coded is None:
+            found[name] = tensor.values
+        else:
+            found[name], found[f"{name}{SCALE}"] = coded
+    return found
 
 
 def _checkpoint_names(config: ModelConfig) -> dict[str, str]:

@@ -120,6 +120,28 @@ class GgufTensor:
             )
         return flat, float(used[0])
 
+    def channel_codes(self) -> tuple[NDArray[np.int8], NDArray[np.float32]] | None:
+        """Codes [out, in] of a matrix and their scale, [] or [out], if its blocks agree on one.
+
+        Blocks of zeros do not count, as in :meth:`ternary_codes`; a row of nothing else has the
+        largest scale of the others. None if the type has no codes, blocks of a row have different
+        scales, all codes are 0, a scale is not finite, or one that counts is not positive.
+        """
+        if self.kind not in CODED_TYPES or len(self.shape) != 2:
+            return None
+        codes, scales = self._unpacked()
+        counts = codes.any(axis=-1)
+        used = scales[counts]
+        if not used.size or not np.isfinite(scales).all() or used.min() <= 0:
+            return None
+        largest = np.where(counts, scales, np.float32(0)).max(axis=1)
+        if (counts & (scales != largest[:, np.newaxis])).any():
+            return None
+        flat = codes.reshape(self.shape)
+        if (used == used[0]).all():
+            return flat, used[0].reshape(())
+        return flat, np.where(largest > 0, largest, largest.max())
+
     def _unpacked(self) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
         if self.kind not in CODED_TYPES:
             raise ValueError(

@@ -95,6 +95,14 @@ class Model:
         """All of them, by their names in the checkpoint."""
         return MappingProxyType(self._tensors)
 
+    @property
+    def stored(self) -> Mapping[str, NDArray[Any]]:
+        """The same as a checkpoint holds them: as codes with a scale what was given so."""
+        found: dict[str, NDArray[Any]] = dict(self._tensors)
+        for coded in self._coded.values():
+            found |= coded.tensors
+        return MappingProxyType(found)
+
     def map_tensors(self, change: Tap) -> Model:
         """The same model with every tensor, by its name in the checkpoint, put through ``change``.
 

@@ -78,20 +78,16 @@ def compile_trained(folder: Path, preset: str) -> Image:
     machine = PRESETS[preset].machine
     learned = read_training(folder)
     sentences = [np.array(sentence) for sentence in _json(folder / CALIBRATION)]
-    model = load_model(folder)
-    spans = learned.get("spans")
-    is_token = FORMATS[preset] == "ternary"
-    if not is_token:  # a ternary matrix keeps the scale that it was trained with
-        compacted = compact(model, spans, learned.get("heads_off", ()))
-        model, spans = compacted.model, compacted.spans if spans is not None else None
+    done = compact(load_model(folder), learned.get("spans"), learned.get("heads_off", ()))
+    spans = done.spans if "spans" in learned else None
     return compile_model(
-        model,
+        done.model,
         machine,
-        calibrate(model, sentences, spans=spans),
-        max_length=model.config.max_position_embeddings,
+        calibrate(done.model, sentences, spans=spans),
+        max_length=done.model.config.max_position_embeddings,
         head="classifier",
         spans=spans,
-        activations="token" if is_token else "static",
+        activations="token" if FORMATS[preset] == "ternary" else "static",
     )
 
 

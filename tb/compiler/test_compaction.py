@@ -13,6 +13,7 @@ from alembert_compiler.errors import CompileError
 from alembert_compiler.load_model import load_model
 from alembert_compiler.model import Model
 from compiler.albert_oracle import Oracle
+from compiler.coded_models import coded_tensors, float_tensors
 from compiler.compiled_models import BERT, CONFIG, TOKENS, random_model
 from compiler.dead_parts import DeadParts, cases, kill, silenced
 from compiler.test_load_model import safetensors
@@ -104,6 +105,36 @@ def test_a_model_at_work_stays_as_it_is() -> None:
         assert done.model.tensors.keys() == model.tensors.keys()
         for name, values in model.tensors.items():
             np.testing.assert_array_equal(done.model.tensors[name], values)
+
+
+@pytest.mark.parametrize("per_channel", [False, True])
+def test_codes_stay_codes(per_channel: bool) -> None:
+    """Those of what is left, at the scales that they were given with."""
+    tensors = coded_tensors(largest=7, per_channel=per_channel)
+    layer = Model(CONFIG, tensors).layers[0]
+    tensors[f"{layer.ffn.name}.weight"][::2] = 0
+    tensors[f"{layer.value.name}.weight"][:20] = 0
+    given = Model(CONFIG, tensors)
+    done = compact(given, multiple=1)
+    assert done.removed_heads == ((0,),)
+    assert done.removed_neurons == (tuple(range(0, CONFIG.intermediate_size, 2)),)
+    (before,), (after,) = given.layers, done.model.layers
+    head, odd, everything = slice(16, 32), slice(1, None, 2), slice(None)
+    for name, rows, columns in (
+        *((name, head, everything) for name in ("query", "key", "value")),
+        ("attention_dense", everything, head),
+        ("ffn", odd, everything),
+        ("ffn_output", everything, odd),
+    ):
+        old, new = getattr(before, name).coded, getattr(after, name).coded
+        assert new.name == old.name
+        np.testing.assert_array_equal(new.codes, old.codes[rows, columns])
+        np.testing.assert_array_equal(new.scales, old.scales[rows])
+    assert done.model.stored.keys() == given.stored.keys()
+    exact = compact(Model(CONFIG, float_tensors(given)), multiple=1).model
+    assert exact.stored.keys() == exact.tensors.keys() == done.model.tensors.keys()
+    for name, values in exact.tensors.items():
+        np.testing.assert_array_equal(done.model.tensors[name], values)
 
 
 def test_one_head_stays() -> None:

@@ -11,6 +11,7 @@ import gguf
 import ml_dtypes
 import numpy as np
 import pytest
+from alembert.config import PRESETS
 from alembert_compiler.compile import compile_model
 from alembert_compiler.gguf_file import read_gguf
 from alembert_compiler.gguf_library import block_of
@@ -19,10 +20,12 @@ from alembert_compiler.load_model import load_model
 from alembert_compiler.model import Model
 from alembert_compiler.model_config import ModelConfig
 from alembert_compiler.tensor_names import PARTS, tensor_shapes
+from alembert_golden.ternary import absmean
 from alembert_runtime import GoldenDevice, Session
 from compiler.bert_oracle import bert_tensors
 from compiler.compiled_models import BERT, MACHINES, TOKENS, calibration_of
 from compiler.gguf_files import dequantised, quantised, write_bert
+from compiler.test_coded_weights import matrices
 from compiler.test_load_model import safetensors
 from compiler.test_model_config import BERT as CONFIG_JSON
 from numpy.typing import NDArray
@@ -163,6 +166,33 @@ def test_a_compiled_model_of_eight_bits(tmp_path: Path) -> None:
     margins = [np.diff(np.sort(each))[-1] for each in logits]
     for answer, each, margin in zip(answers[0], logits, margins):
         assert answer.predicted_class == each.argmax() or margin < 0.1
+
+
+@pytest.mark.parametrize("kind", ["TQ1_0", "TQ2_0"])
+def test_ternary_weights_are_on_the_machine_as_they_are_in_the_file(
+    tmp_path: Path, kind: str
+) -> None:
+    """With the scale that the file has; what other weights are is theirs."""
+    tensors, path = tensors_of(WIDE), tmp_path / "x.gguf"
+    tensors = {name: x for name, x in tensors.items() if "pooler" not in name}
+    given: dict[str, tuple[NDArray[np.int8], np.float16]] = {}
+    for name, values in tensors.items():
+        if ".encoder." in name and values.ndim == 2:
+            codes, scale = absmean(values)
+            codes[0], given[name] = 0, (codes, np.float16(scale * 0.9))
+            tensors[name] = (codes * np.float32(given[name][1])).astype(np.float32)
+    write_bert(path, WIDE, tensors, kind_of=lambda name: kind if name in given else "F32")
+    model, machine = load_model(path), PRESETS["edge16_ternary"].machine
+    assert len(given) == 6
+    for name, (codes, scale) in given.items():
+        np.testing.assert_array_equal(model.stored[name], codes)
+        np.testing.assert_array_equal(model.stored[f"{name}_scale"], np.float32(scale))
+    image = compile_model(model, machine, calibration_of(model), max_length=8, head="classifier")
+    layer = model.layers[0]
+    order = (layer.query, layer.key, layer.value, layer.attention_dense, layer.ffn)
+    wanted = [given[f"{dense.name}.weight"][0].T for dense in (*order, layer.ffn_output)]
+    for found, codes in zip(matrices(image, machine)[:6], wanted, strict=True):
+        np.testing.assert_array_equal(found, codes)
 
 
 def test_the_tanh_form_on_request(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import gguf
 import ml_dtypes
 import numpy as np
 import pytest
+from alembert_compiler.coded_weight import CodedWeight
 from alembert_compiler.gguf_blocks import CODED_TYPES, unpack_blocks
 from alembert_compiler.gguf_library import TYPES, block_of
 from alembert_compiler.gguf_tensor import GgufTensor
@@ -146,6 +147,51 @@ def test_what_has_no_ternary_codes(tensor: GgufTensor, message: str) -> None:
     with pytest.raises(ValueError) as caught:
         tensor.ternary_codes()
     assert str(caught.value) == message
+
+
+def _rows(scales: list[list[float]], kind: str = "Q8_0") -> GgufTensor:
+    """A block for each scale, of random codes; a scale of 0 has codes of 0."""
+    given = np.array(scales, "<f2")
+    blocks = random_blocks(kind, *given.shape)
+    place = SCALES[kind][0]
+    blocks[..., place : place + 2] = given[..., np.newaxis].view(np.uint8)
+    blocks[..., 2:][given == 0] = 0
+    return tensor_of(kind, blocks)
+
+
+@pytest.mark.parametrize(
+    ("scales", "wanted"),
+    [
+        ([[0.5, 0.5], [0.5, 0.5]], np.float32(0.5)),
+        ([[0.5, 0.0], [0.0, 0.5], [0.0, 0.0]], np.float32(0.5)),
+        ([[0.5], [0.25], [2.0]], [0.5, 0.25, 2]),
+        ([[0.5, 0.0], [0.25, 0.25], [0.0, 0.0]], [0.5, 0.25, 0.5]),
+    ],
+)
+def test_a_scale_for_each_channel(scales: list[list[float]], wanted: list[float]) -> None:
+    tensor = _rows(scales)
+    coded = tensor.channel_codes()
+    assert coded is not None
+    codes, scale = coded
+    np.testing.assert_array_equal(codes, tensor.codes)
+    assert scale.dtype == np.float32 and scale.shape == np.shape(wanted)
+    np.testing.assert_array_equal(scale, wanted)
+    found = CodedWeight(name="x", codes=codes, scale=scale)
+    np.testing.assert_array_equal(found.values, tensor.values)
+
+
+def test_what_has_no_scale_for_each_channel() -> None:
+    zeros = _rows([[0.5, 0.5]])
+    zeros.blocks[..., 2:] = 0
+    unused = _rows([[0.5, 0.0]])  # values of 0 · infinity are NaN, which a model refuses
+    unused.blocks[0, 1, :2] = np.array([np.inf], "<f2").view(np.uint8)
+    for tensor in (
+        *(_rows([[0.5, 0.5], scales]) for scales in ([0.5, 0.25], [-0.5, -0.5], [0.5, np.inf])),
+        *(_rows([[0.5, 0.5], scales]) for scales in ([np.nan, 0.5], [np.nan, np.nan])),
+        *(zeros, unused, tensor_of("Q8_0", random_blocks("Q8_0", 1, 5)[0])),
+        *(tensor_of(kind, random_blocks(kind, 1, 1)) for kind in set(TYPES) - set(CODED_TYPES)),
+    ):
+        assert tensor.channel_codes() is None
 
 
 def test_types_without_codes() -> None:
