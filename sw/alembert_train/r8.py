@@ -25,6 +25,7 @@ from .schemes import SCHEMES
 from .settings import Settings
 from .trainer import Epoch, train
 from .training_state import load_weights
+from .two_stage import train_two_stages
 
 __all__ = ["R8_MODEL", "VARIANTS", "Variant", "train_variant"]
 
@@ -69,6 +70,8 @@ class Variant:
         Share of the loss that asks for that model's answers.
     recipe : Recipe
         What of it is pruned, and how far its heads see.
+    later : Settings, optional
+        Of the off-ramps before the last, if they are learned after all else.
     """
 
     scheme: str
@@ -76,6 +79,7 @@ class Variant:
     needs_start: bool = True
     taught: float = 0.0
     recipe: Recipe = _AS_IT_IS
+    later: Settings | None = None
 
 
 _TUNED = Settings(epochs=3, rate=5e-4, shallow=3, hidden=0.3)
@@ -100,6 +104,11 @@ VARIANTS: dict[str, Variant] = {
         settings=_PRUNED,
         taught=0.5,
         recipe=replace(_ZEROS, span_weight=_SPANS.span_weight),
+    ),
+    "two_stage": Variant(
+        scheme="float32",
+        settings=Settings(epochs=3, rate=5e-4, hidden=0.3),
+        later=Settings(epochs=2, hidden=0.3),
     ),
 }
 """By name."""
@@ -134,7 +143,7 @@ def train_variant(
     start : Path, optional
         The folder of a float32 model of the same data; needed by all variants but float32.
     settings : Settings, optional
-        The variant's otherwise; its seed is ``seed``.
+        The variant's otherwise, of both stages if it has two; their seed is ``seed``.
     config : ModelConfig
     after_step, after_epoch : callable, optional
         See :func:`alembert_train.trainer.train`.
@@ -151,6 +160,7 @@ def train_variant(
         verb = "needs the folder of" if variant.needs_start else "does not start from"
         raise ValueError(f"variant {name} {verb} a float32 model")
     chosen = replace(settings or variant.settings, seed=seed)
+    later = None if variant.later is None else replace(settings or variant.later, seed=seed)
     torch.manual_seed(seed)
     model = Albert(config, len(CLASSES), dropout=_DROPOUT)
     loss: Loss | None = None
@@ -165,17 +175,31 @@ def train_variant(
     model.scheme = SCHEMES[variant.scheme]
     techniques = variant.recipe.techniques(model)
     folder.mkdir(parents=True, exist_ok=True)
-    epochs = train(
-        model,
-        data.sentences["train"],
-        data.labels["train"],
-        chosen,
-        keep=folder / "state",
-        loss=loss,
-        techniques=techniques,
-        after_step=after_step,
-        after_epoch=after_epoch,
-    )
+    sentences, labels = data.sentences["train"], data.labels["train"]
+    if later is None:
+        epochs = train(
+            model,
+            sentences,
+            labels,
+            chosen,
+            keep=folder / "state",
+            loss=loss,
+            techniques=techniques,
+            after_step=after_step,
+            after_epoch=after_epoch,
+        )
+    else:
+        stages = train_two_stages(
+            model,
+            sentences,
+            labels,
+            chosen,
+            later,
+            keep=folder / "state",
+            after_step=after_step,
+            after_epoch=after_epoch,
+        )
+        epochs = [*stages[0], *stages[1]]
     result = measure(model, data.sentences, data.labels)
     save_model(model, folder)
     data.pieces.save(folder / _TOKENISER)
@@ -187,6 +211,7 @@ def train_variant(
         "classes": CLASSES,
         "sentences": {part: len(found) for part, found in data.sentences.items()},
         "settings": asdict(chosen),
+        **({} if later is None else {"later": asdict(later)}),
         "loss": [epoch.loss for epoch in epochs],
         **asdict(result),
     }

@@ -101,7 +101,7 @@ def test_a_variant_begins_with_the_float_model(
     assert right == pytest.approx(result.accuracy["test"])
 
 
-@pytest.mark.parametrize("name", sorted(VARIANTS.keys() - {"float32", *FORMATS}))
+@pytest.mark.parametrize("name", ["edgebert", "pruned", "spans"])
 def test_what_is_pruned_is_zero_in_the_folder(
     name: str, data: R8Data, trained: Path, tmp_path: Path
 ) -> None:
@@ -133,6 +133,26 @@ def test_what_is_pruned_is_zero_in_the_folder(
         last = model.off_ramps[CONFIG.num_hidden_layers - 1]
         right += int(np.argmax(last(state[0]))) == label
     assert 100 * right / 40 == pytest.approx(result.accuracy["test"][-1])
+
+
+def test_off_ramps_learned_after_the_model(data: R8Data, trained: Path, tmp_path: Path) -> None:
+    """The last one learns with the model, the others after it."""
+    options = {"seed": 1, "start": trained, "settings": SETTINGS, "config": CONFIG}
+    result = train_variant("two_stage", data, tmp_path, **options)
+    record = json.loads((tmp_path / "training.json").read_text(encoding="utf-8"))
+    assert record["settings"] == record["later"] and len(record["loss"]) == 2 * SETTINGS.epochs
+    start, model = load_model(trained), load_model(tmp_path)
+    ramps = [ramp.name for ramp in model.off_ramps]
+    for name, values in model.tensors.items():
+        assert not np.array_equal(values, start.tensors[name]), name
+    between = Albert(CONFIG, len(CLASSES))
+    between.load_state_dict(torch.load(tmp_path / "state.1", weights_only=True)["model"])
+    for name, values in between.tensors().items():
+        is_early = name.rpartition(".")[0] in ramps[:-1]
+        assert np.array_equal(values.detach().numpy(), start.tensors[name]) == is_early, name
+        assert np.array_equal(values.detach().numpy(), model.tensors[name]) != is_early, name
+    # gone on from, there is nothing left to train
+    assert train_variant("two_stage", data, tmp_path, **options) == result
 
 
 def test_a_pruned_model_is_no_start(data: R8Data, trained: Path, tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ __all__ = ["train"]
 Variant = Annotated[
     str,
     typer.Option(
-        help="float32; of it adaptivfloat8_3, int8, ternary, binary, pruned, spans, edgebert."
+        help="float32; of it adaptivfloat8_3, int8, ternary, binary, pruned, spans, edgebert, "
+        "two_stage."
     ),
 ]
 Start = Annotated[
