@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, signed
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..config.gelu import GeluConfig
-from ..hierarchy import emit_once
+from .pointwise import Pointwise
 
 __all__ = ["Gelu"]
 
@@ -77,7 +77,7 @@ class _Lane(wiring.Component):
         return m
 
 
-class Gelu(wiring.Component):
+class Gelu(Pointwise):
     """y = x·Φ(x) in the format of x; for the tanh form see :class:`alembert.config.gelu.GeluForm`.
 
     y = max(x, 0) − g(|x|), g(a) = a·Φ(−a) by a table of chords and rounded half up. For every x,
@@ -102,39 +102,7 @@ class Gelu(wiring.Component):
     input is legal and no result can overflow. Source: Hendrycks and Gimpel, arXiv 1606.08415.
     """
 
-    i: stream.Interface
-    o: stream.Interface
-
-    latency = _Lane.latency
+    lane = _Lane
 
     def __init__(self, config: GeluConfig):
-        self._config = config
-        beat = data.StructLayout(
-            {"values": data.ArrayLayout(signed(config.width), config.lanes), "last": 1}
-        )
-        super().__init__({"i": In(stream.Signature(beat)), "o": Out(stream.Signature(beat))})
-
-    def elaborate(self, platform) -> Module:
-        m = Module()
-        advance = Signal()
-        valid, last = Signal(self.latency), Signal(self.latency)
-        m.d.comb += [
-            advance.eq(~self.o.valid | self.o.ready),
-            self.i.ready.eq(advance),
-            self.o.valid.eq(valid[-1]),
-            self.o.payload.last.eq(last[-1]),
-        ]
-        with m.If(advance):
-            m.d.sync += [
-                valid.eq(Cat(self.i.valid, valid)),
-                last.eq(Cat(self.i.payload.last, last)),
-            ]
-        for k in range(self._config.lanes):
-            lane = _Lane(self._config)
-            m.submodules[f"lane_{k}"] = emit_once(lane, key=self._config)
-            m.d.comb += [
-                lane.i.eq(self.i.payload.values[k]),
-                lane.enable.eq(advance),
-                self.o.payload.values[k].eq(lane.o),
-            ]
-        return m
+        super().__init__(config)

@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, signed
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from ..config.tanh import TanhConfig
-from ..hierarchy import emit_once
+from .pointwise import Pointwise
 
 __all__ = ["Tanh"]
 
@@ -77,7 +77,7 @@ class _Lane(wiring.Component):
         return m
 
 
-class Tanh(wiring.Component):
+class Tanh(Pointwise):
     """y = tanh(x) in the format of x.
 
     y = sign(x)·t(|x|), t(a) = tanh(a) by a table of chords and rounded half up. For every x,
@@ -102,39 +102,7 @@ class Tanh(wiring.Component):
     input is legal and no result can overflow.
     """
 
-    i: stream.Interface
-    o: stream.Interface
-
-    latency = _Lane.latency
+    lane = _Lane
 
     def __init__(self, config: TanhConfig):
-        self._config = config
-        beat = data.StructLayout(
-            {"values": data.ArrayLayout(signed(config.width), config.lanes), "last": 1}
-        )
-        super().__init__({"i": In(stream.Signature(beat)), "o": Out(stream.Signature(beat))})
-
-    def elaborate(self, platform) -> Module:
-        m = Module()
-        advance = Signal()
-        valid, last = Signal(self.latency), Signal(self.latency)
-        m.d.comb += [
-            advance.eq(~self.o.valid | self.o.ready),
-            self.i.ready.eq(advance),
-            self.o.valid.eq(valid[-1]),
-            self.o.payload.last.eq(last[-1]),
-        ]
-        with m.If(advance):
-            m.d.sync += [
-                valid.eq(Cat(self.i.valid, valid)),
-                last.eq(Cat(self.i.payload.last, last)),
-            ]
-        for k in range(self._config.lanes):
-            lane = _Lane(self._config)
-            m.submodules[f"lane_{k}"] = emit_once(lane, key=self._config)
-            m.d.comb += [
-                lane.i.eq(self.i.payload.values[k]),
-                lane.enable.eq(advance),
-                self.o.payload.values[k].eq(lane.o),
-            ]
-        return m
+        super().__init__(config)
