@@ -24,7 +24,7 @@ from machine_figures import (
     reaction_figures,
 )
 from precision import precision_figures
-from r8_figures import r8_figures, recipe_figures
+from r8_figures import RECIPE, r8_figures, recipe_figures
 from rich.console import Console
 from sfu.oracle_gelu import max_gelu_error
 from sfu.oracle_layernorm import max_layernorm_error
@@ -213,13 +213,15 @@ _MEASUREMENTS: tuple[tuple[str, Measurement], ...] = (
 
 
 def _kind(name: str) -> str:
-    """The kind of a figure: its name up to the first dot, but for special functions and machines.
+    """The kind of a figure: its name up to the first dot, but for special functions and two more.
 
-    The area of a large machine takes so long that it is a kind of its own.
+    The areas of large machines and EdgeBERT's recipe take so long that they are kinds of their own.
     """
     if _LARGE_MACHINE.match(name):
         return "area_machines"
-    first = name.partition(".")[0]
+    first, _, rest = name.partition(".")
+    if first == "r8" and rest.partition(".")[2] in RECIPE:
+        return "recipe"
     return "sfu" if first in _SPECIAL_ERRORS else first
 
 

@@ -29,7 +29,7 @@ from figures import Figure
 if TYPE_CHECKING:
     from alembert_train.measure import Result
 
-__all__ = ["SEEDS", "r8_figures", "recipe_figures"]
+__all__ = ["RECIPE", "SEEDS", "r8_figures", "recipe_figures"]
 
 _Values = dict[str, float]
 """By the names of figures."""
@@ -43,6 +43,8 @@ _TRAINED_FOR = {
 """Format -> the variant that is trained, and the machine that it is compiled for."""
 _INGREDIENTS = {"pruning": "pruned", "spans": "spans"}
 """Parts of the recipe by themselves, of the first seed; cycles without early exits."""
+RECIPE = ("edgebert_recipe", "recipe_without_exits", *_INGREDIENTS)
+"""Behind the last dot of the names of the recipe's figures."""
 _UNITS = {"seconds": "s", "cycles_ratio": "×", "mean_exit": "layers", "cycles": "cycles", "": "%"}
 """By a part of the figure's name; the first that fits."""
 

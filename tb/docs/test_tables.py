@@ -179,6 +179,11 @@ def test_kinds_of_figures(bench: dict) -> None:
         "softmax.max_error": "sfu",
         "gelu.max_error": "sfu",
         "simulation.machine_cocotb.cycles_per_second": "simulation",
+        "r8.accuracy.int8": "r8",
+        "r8.evaluation.seconds": "r8",
+        "r8.accuracy.edgebert_recipe": "recipe",
+        "r8.cycles_ratio.recipe_without_exits": "recipe",
+        "r8.accuracy.spans": "recipe",
     }
     measure = bench["measure"]
     assert {name: measure._kind(name) for name in kinds} == kinds
