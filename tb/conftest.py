@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
-from support.simulate import SIMULATORS
+from support.conversions import kept_conversions
+from support.simulate import BUILD_ROOT, SIMULATORS
 
 # Before anything imports numpy or torch: with two threads each, tests that share the cores wait for
 # one another at every matrix product (measured: 29 CPU seconds for what takes 1.5).
@@ -16,6 +18,13 @@ for _library in ("OPENBLAS", "OMP"):
 # The same examples every time, and no clock: a loaded machine is no reason to fail.
 settings.register_profile("regression", deadline=None, derandomize=True)
 settings.load_profile("regression")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def conversions() -> Iterator[None]:
+    """Of this machine's earlier runs, too."""
+    with kept_conversions(BUILD_ROOT / "verilog"):
+        yield
 
 
 @pytest.fixture(params=SIMULATORS)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
 import cocotb
 import numpy as np
 from alembert_golden.vmac import accumulate
@@ -10,6 +14,23 @@ from cocotb.triggers import FallingEdge, RisingEdge
 from support.formats import all_codes, corner_codes, pair_of
 from support.simulate import parameters
 from support.streams import pack
+
+
+class Case(NamedTuple):
+    """A cycle's inputs as the ports take them, the sum, and what to call it."""
+
+    activations: int
+    weights: int
+    total: int
+    name: tuple[list[int], list[int]]
+
+
+def _cases(pair, vectors) -> Iterator[Case]:
+    """Of (activations, weights)."""
+    for a, w in vectors:
+        total = int(accumulate(a[None, :], w[:, None], pair, max_depth=len(a))[0, 0])
+        bits = pack(a, pair.activation.width), pack(w, pair.weight.width)
+        yield Case(*bits, total, (a.tolist(), w.tolist()))
 
 
 def _vectors(pair, lanes: int, rng: np.random.Generator, count: int):
@@ -28,25 +49,24 @@ def _vectors(pair, lanes: int, rng: np.random.Generator, count: int):
         yield a, w
 
 
-async def _stream(dut, pair, latency: int, vectors) -> None:
-    """A vector every cycle; each sum is checked ``latency`` cycles later."""
+async def _stream(dut, latency: int, cases: Iterable[Case]) -> None:
+    """A case every cycle; each sum is checked ``latency`` cycles later."""
     Clock(dut.clk, 10, unit="ns").start(start_high=False)
     await RisingEdge(dut.clk)  # the first falling edge is X → 0 in one simulator, none in another
-    await FallingEdge(dut.clk)
-    expected: list[tuple[int, str]] = []
-    pending = list(vectors)
-    for cycle in range(len(pending) + latency):
-        if cycle < len(pending):
-            a, w = pending[cycle]
-            dut.activations.value = pack(a, pair.activation.width)
-            dut.weights.value = pack(w, pair.weight.width)
-            total = int(accumulate(a[None, :], w[:, None], pair, max_depth=len(a))[0, 0])
-            expected.append((total, f"{a.tolist()} · {w.tolist()}"))
-        await FallingEdge(dut.clk)  # the clock rises between two falling edges
-        if cycle >= latency - 1 and cycle - latency + 1 < len(pending):
-            want, what = expected[cycle - latency + 1]
+    edge = FallingEdge(dut.clk)
+    await edge
+    pending: deque[Case] = deque()
+    left: list[Case | None] = [*cases]
+    for case in left + [None] * (latency - 1):
+        if case is not None:
+            dut.activations.value, dut.weights.value = case.activations, case.weights
+            pending.append(case)
+        await edge  # the clock rises between two falling edges
+        if len(pending) == latency or case is None:
+            due = pending.popleft()
             got = dut.o.value.to_signed()
-            assert got == want, f"{what}: {got}, not {want}"
+            assert got == due.total, f"{due.name[0]} · {due.name[1]}: {got}, not {due.total}"
+    assert not pending
 
 
 @cocotb.test()
@@ -54,7 +74,8 @@ async def vectors(dut) -> None:
     given = parameters()
     pair = pair_of(given)
     rng = np.random.default_rng(cocotb.RANDOM_SEED)
-    await _stream(dut, pair, given["latency"], _vectors(pair, given["lanes"], rng, given["count"]))
+    given_vectors = _vectors(pair, given["lanes"], rng, given["count"])
+    await _stream(dut, given["latency"], _cases(pair, given_vectors))
 
 
 @cocotb.test()
@@ -62,17 +83,16 @@ async def every_pair_of_codes(dut) -> None:
     """All products: lane 0 walks every pair, the others hold zeros."""
     given = parameters()
     pair = pair_of(given)
-    lanes = given["lanes"]
+    every_a, every_w = all_codes(pair.activation), all_codes(pair.weight)
+    products = accumulate(every_a[:, None], every_w[None, :], pair, max_depth=1)
 
-    def walk():
-        for w in all_codes(pair.weight):
-            for a in all_codes(pair.activation):
-                activations = np.zeros(lanes, dtype=np.int64)
-                weights = np.zeros(lanes, dtype=np.int64)
-                activations[0], weights[0] = a, w
-                yield activations, weights
+    def walk() -> Iterator[Case]:
+        for w, column in zip(every_w.tolist(), products.T.tolist()):
+            for a, product in zip(every_a.tolist(), column):
+                bits = a & ((1 << pair.activation.width) - 1), w & ((1 << pair.weight.width) - 1)
+                yield Case(*bits, product, ([a], [w]))
 
-    await _stream(dut, pair, given["latency"], walk())
+    await _stream(dut, given["latency"], walk())
 
 
 @cocotb.test()
@@ -90,4 +110,4 @@ async def every_weight_vector(dut) -> None:
             yield rng.choice(corners, lanes), w
             yield rng.choice(all_codes(pair.activation), lanes), w
 
-    await _stream(dut, pair, given["latency"], walk())
+    await _stream(dut, given["latency"], _cases(pair, walk()))

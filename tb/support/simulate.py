@@ -55,6 +55,7 @@ def simulate(
         module=module,
         top=top,
         testcase=testcase,
+        optimisation=1,  # few cycles: compilers take longer than what they compile
         **parameters,
     )
 
@@ -67,6 +68,7 @@ def simulate_verilog(
     module: str,
     top: str,
     testcase: str | None = None,
+    optimisation: int = 2,
     **parameters: Any,
 ) -> None:
     """The same for Verilog that is there already, whose input ports are ``inputs``."""
@@ -82,6 +84,7 @@ def simulate_verilog(
         environment={_PARAMETERS: json.dumps(parameters), _INPUTS: json.dumps(inputs)},
         python_path=(_TB,),
         seed=_seed(),
+        optimisation=optimisation,
         log_file=logs / f"{top}-{simulator}-{uuid.uuid4().hex[:8]}.log",
     )
 

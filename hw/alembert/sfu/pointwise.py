@@ -39,6 +39,12 @@ class Pointwise(wiring.Component):
     lane: ClassVar[Any]
     """A component of a config: ``i`` and ``o`` of one value, and ``enable``; ``latency`` cycles in
     which it is enabled lie between them."""
+    latency: ClassVar[int]
+    """The lane's, in cycles."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.latency = cls.lane.latency
 
     def __init__(self, config: Any):
         self._config = config
@@ -46,11 +52,6 @@ class Pointwise(wiring.Component):
             {"values": data.ArrayLayout(signed(config.width), config.lanes), "last": 1}
         )
         super().__init__({"i": In(stream.Signature(beat)), "o": Out(stream.Signature(beat))})
-
-    @property
-    def latency(self) -> int:
-        """Cycles."""
-        return self.lane.latency
 
     def elaborate(self, platform) -> Module:
         m = Module()
