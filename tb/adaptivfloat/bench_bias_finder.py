@@ -10,7 +10,7 @@ from alembert.config import AdaptivFloatFormat
 from alembert_golden.adaptivfloat import bias_of_fixed
 from cocotb.triggers import ClockCycles
 from cocotb.utils import get_sim_time
-from support.simulate import parameters
+from support.parameters import parameters
 from support.streams import PATTERNS, Monitor, Sink, Source, start, unpack_signed
 
 GIVEN = parameters()

@@ -7,7 +7,7 @@ import numpy as np
 from alembert.config import AdaptivFloatFormat
 from alembert_golden.adaptivfloat import significand
 from cocotb.triggers import Timer
-from support.simulate import parameters
+from support.parameters import parameters
 
 
 @cocotb.test()

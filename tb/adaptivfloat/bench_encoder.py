@@ -10,7 +10,7 @@ from adaptivfloat.oracle import boundaries
 from alembert.config import AdaptivFloatFormat
 from alembert_golden.adaptivfloat import encode_fixed
 from cocotb.triggers import FallingEdge
-from support.simulate import parameters
+from support.parameters import parameters
 from support.streams import start
 
 GIVEN = parameters()

@@ -11,7 +11,7 @@ from alembert.config.adaptivfloat import TensorFault
 from alembert_golden.adaptivfloat import bias_of_fixed, encode_fixed
 from cocotb.triggers import ClockCycles, FallingEdge, RisingEdge
 from cocotb.utils import get_sim_time
-from support.simulate import parameters
+from support.parameters import parameters
 from support.streams import PATTERNS, Monitor, Sink, Source, pack, start, unpack
 
 GIVEN = parameters()

@@ -12,7 +12,7 @@ from alembert_golden.vmac import accumulate
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, RisingEdge
 from support.formats import all_codes, corner_codes, pair_of
-from support.simulate import parameters
+from support.parameters import parameters
 from support.streams import pack
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from alembert_golden.scaler import scale
 from cocotb.clock import Clock
 from cocotb.triggers import FallingEdge, RisingEdge
-from support.simulate import parameters
+from support.parameters import parameters
 
 _EXHAUSTIVE_BITS = 12
 

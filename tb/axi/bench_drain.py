@@ -10,7 +10,7 @@ from axi.memory import ORDERS
 from axi.traffic import Bench
 from cocotb.task import Task
 from cocotb.triggers import FallingEdge, RisingEdge
-from support.simulate import parameters
+from support.parameters import parameters
 from support.streams import PATTERNS, Sink, Source
 
 CALM = {"latency": lambda: random.randint(1, 12), "answer": lambda: random.randint(1, 12)}

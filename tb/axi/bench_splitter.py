@@ -8,7 +8,7 @@ import cocotb
 from alembert.axi import BurstSplitter
 from alembert.config.axi import AxiConfig, AxiFault
 from cocotb.triggers import FallingEdge, RisingEdge
-from support.simulate import parameters
+from support.parameters import parameters
 from support.streams import PATTERNS, PERIOD_NS, Monitor, Sink, Source, start
 
 CONFIG = AxiConfig(**parameters()["config"])

@@ -11,7 +11,7 @@ from axi.memory import ORDERS
 from axi.traffic import Bench, Jobs
 from cocotb.triggers import RisingEdge
 from cocotb.utils import get_sim_time
-from support.simulate import parameters
+from support.parameters import parameters
 from support.streams import PATTERNS, PERIOD_NS, Sink, Source
 
 LATENCY = 40

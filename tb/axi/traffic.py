@@ -11,7 +11,7 @@ from axi.checker import Checker
 from axi.manager import CONFIGS, READ_WIDTHS, WRITE_WIDTHS
 from axi.memory import Memory
 from cocotb.triggers import ClockCycles, FallingEdge, RisingEdge
-from support.simulate import parameters
+from support.parameters import parameters
 from support.streams import Monitor, Sink, Source, start
 
 __all__ = ["Bench", "Jobs"]

@@ -14,7 +14,7 @@ from cocotb.triggers import ClockCycles, RisingEdge
 from command.instructions import anything, legal
 from command.machines import MACHINES
 from command.oracle import Registers, examine
-from support.simulate import parameters
+from support.parameters import parameters
 from support.streams import start
 
 

@@ -15,7 +15,7 @@ from command.instructions import program
 from command.machines import MACHINES
 from command.oracle import Registers
 from command.snippets import HALT, LOAD, entropy, matmul, op, softmax
-from support.simulate import parameters
+from support.parameters import parameters
 from support.streams import Monitor, start
 
 MACHINE = MACHINES[parameters().get("machine", "tiny")]

@@ -9,7 +9,7 @@ from alembert.config.isa import INSTRUCTION_WIDTH
 from cocotb.triggers import RisingEdge
 from command.machines import FETCHERS
 from command.memory import FetchMemory
-from support.simulate import parameters
+from support.parameters import parameters
 
 __all__ = ["Bench"]
 

@@ -20,7 +20,7 @@ from axi.checker import Checker
 from axi.memory import DECERR, OKAY, SLVERR, Memory
 from cocotb.triggers import ClockCycles, RisingEdge
 from dma.probe import CLIENTS, MACHINES
-from support.simulate import parameters
+from support.parameters import parameters
 from support.streams import PATTERNS, Monitor, Sink, Source, start
 
 REGION_WORDS = 1024

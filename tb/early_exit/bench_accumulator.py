@@ -7,7 +7,7 @@ import numpy as np
 from alembert.config.early_exit import EntropyConfig
 from alembert_golden.exponential import exponential
 from cocotb.triggers import RisingEdge
-from support.simulate import parameters
+from support.parameters import parameters
 from support.streams import PATTERNS, Monitor, Sink, Source, start
 
 CONFIG = EntropyConfig(max_classes=24, logit_width=14, logit_fraction=8)

@@ -7,7 +7,7 @@ import numpy as np
 from alembert.config.early_exit import EntropyConfig
 from alembert_golden.logarithm import logarithm
 from cocotb.triggers import RisingEdge
-from support.simulate import parameters
+from support.parameters import parameters
 from support.streams import PATTERNS, Monitor, Sink, Source, start
 
 CONFIG = EntropyConfig()

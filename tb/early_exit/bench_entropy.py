@@ -15,7 +15,7 @@ from early_exit.oracle import (
     quantise,
 )
 from numpy.typing import NDArray
-from support.simulate import parameters
+from support.parameters import parameters
 from support.streams import PATTERNS, Monitor, Sink, Source, start, within
 
 GIVEN = parameters()

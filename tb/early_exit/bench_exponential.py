@@ -8,7 +8,7 @@ from alembert.config.early_exit import EntropyConfig
 from alembert.early_exit import Exponential
 from alembert_golden.exponential import exponential
 from cocotb.triggers import RisingEdge
-from support.simulate import parameters
+from support.parameters import parameters
 from support.streams import pattern, start
 
 CONFIG = EntropyConfig()

@@ -7,7 +7,7 @@ import numpy as np
 from alembert.config import Overflow, Rounding
 from alembert_golden.fixed import overflow, rounding_shift_right
 from cocotb.triggers import Timer
-from support.simulate import parameters
+from support.parameters import parameters
 
 
 @cocotb.test()

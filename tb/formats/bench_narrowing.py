@@ -6,7 +6,7 @@ import cocotb
 import numpy as np
 from alembert_golden.fixed import narrowing_shift_right
 from cocotb.triggers import Timer
-from support.simulate import parameters
+from support.parameters import parameters
 
 
 @cocotb.test()

@@ -10,7 +10,7 @@ import cocotb
 from alembert.config.axi import AxiConfig
 from axi.memory import Memory
 from cocotb.triggers import ClockCycles, RisingEdge
-from support.simulate import parameters
+from support.parameters import parameters
 from support.streams import start
 
 LIMIT = 2_000_000

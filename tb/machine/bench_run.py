@@ -13,7 +13,7 @@ from cocotb.triggers import RisingEdge
 from cocotbext.axi import AxiBus, AxiRam
 from machine.host import Host
 from machine.machines import MACHINES
-from support.simulate import parameters
+from support.parameters import parameters
 from support.streams import PATTERNS, start
 
 REGIONS = ("image", "input", "output", "scratch")

@@ -14,7 +14,7 @@ from cocotb.triggers import RisingEdge, with_timeout
 from cocotb.utils import get_sim_time
 from cocotbext.axi import AxiLiteBus, AxiLiteMaster
 from machine.steady_memory import SteadyMemory
-from support.simulate import parameters
+from support.parameters import parameters
 from support.streams import PERIOD_NS, start
 
 REGIONS = ("image", "input", "output", "scratch")

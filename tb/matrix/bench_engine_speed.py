@@ -15,7 +15,7 @@ from cocotb.triggers import ClockCycles, RisingEdge
 from matrix.driver import EngineDriver, Watch, reset
 from matrix.machines import ENGINES
 from matrix.programs import Model, altered_word
-from support.simulate import parameters
+from support.parameters import parameters
 from support.streams import Source, start
 
 UNDER_TEST = ENGINES[parameters()["engine"]]

@@ -13,7 +13,7 @@ from cocotb.triggers import ClockCycles, RisingEdge
 from matrix.driver import EngineDriver, reset
 from matrix.machines import ENGINES
 from matrix.programs import Model, altered_word, instruction_word
-from support.simulate import parameters
+from support.parameters import parameters
 from support.streams import PATTERNS, Source, start
 
 GIVEN = parameters()

@@ -14,7 +14,7 @@ from cocotb.triggers import ClockCycles, RisingEdge
 from cocotb.utils import get_sim_time
 from memory.loops import Command, command_word
 from memory.ports import expand
-from support.simulate import parameters
+from support.parameters import parameters
 from support.streams import PATTERNS, PERIOD_NS, Monitor, Sink, Source, pack, start
 
 CONFIG = ScratchpadConfig(**parameters()["config"])

@@ -9,7 +9,7 @@ import cocotb
 from alembert.config.memory import ScratchpadConfig, ScratchpadFault
 from alembert.memory import Scratchpad
 from memory.ports import Request, ScratchpadBench
-from support.simulate import parameters
+from support.parameters import parameters
 from support.streams import PATTERNS, Monitor, start
 
 GIVEN = parameters()

@@ -7,7 +7,7 @@ import numpy as np
 from alembert.memory import Transposer
 from alembert_golden.transposer import transpose_blocks
 from cocotb.triggers import ClockCycles
-from support.simulate import parameters
+from support.parameters import parameters
 from support.streams import PATTERNS, PERIOD_NS, Monitor, Sink, Source, pack, start
 
 

@@ -10,7 +10,7 @@ from alembert.memory import Walker
 from alembert_golden.scratchpad import walk
 from cocotb.triggers import ClockCycles
 from memory.loops import Command, command_word, random_command
-from support.simulate import parameters
+from support.parameters import parameters
 from support.streams import PATTERNS, PERIOD_NS, Monitor, Sink, Source, pack, start
 
 CONFIG = WalkerConfig(**parameters()["config"])

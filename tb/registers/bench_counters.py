@@ -5,7 +5,7 @@ from __future__ import annotations
 import cocotb
 import numpy as np
 from cocotb.triggers import FallingEdge, RisingEdge
-from support.simulate import parameters
+from support.parameters import parameters
 from support.streams import start
 
 

@@ -12,7 +12,7 @@ from alembert.config.status import State
 from cocotb.triggers import ClockCycles, RisingEdge
 from registers.bus import Host
 from registers.model import DECERR, OKAY, SLVERR, Model, machine, pack_port
-from support.simulate import input_ports, parameters
+from support.parameters import input_ports, parameters
 from support.streams import start, within
 
 BUSY = (State.RUNNING, State.DRAINING)

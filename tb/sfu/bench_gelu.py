@@ -13,7 +13,7 @@ from alembert.sfu.tanh import Tanh
 from alembert_golden.gelu import gelu
 from alembert_golden.tanh import tanh
 from cocotb.triggers import ClockCycles, RisingEdge
-from support.simulate import parameters
+from support.parameters import parameters
 from support.streams import PATTERNS, Monitor, Sink, Source, pack, start
 
 GIVEN = parameters()

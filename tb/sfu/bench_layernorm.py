@@ -12,7 +12,7 @@ from alembert.config.sfu import RowFault
 from alembert.sfu.layernorm import LayerNorm
 from alembert_golden.layernorm import layernorm
 from cocotb.triggers import ClockCycles, RisingEdge
-from support.simulate import parameters
+from support.parameters import parameters
 from support.streams import PATTERNS, Monitor, Sink, Source, pack, start, within
 
 GIVEN = parameters()

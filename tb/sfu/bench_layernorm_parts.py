@@ -10,7 +10,7 @@ from alembert.sfu.inverse_root import InverseRoot
 from alembert.sfu.squarer import Squarer
 from alembert_golden.layernorm import inverse_root
 from cocotb.triggers import RisingEdge
-from support.simulate import parameters
+from support.parameters import parameters
 from support.streams import start, unpack
 
 GIVEN = parameters()

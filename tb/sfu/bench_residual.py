@@ -14,7 +14,7 @@ from alembert.sfu.residual import ResidualAdd
 from alembert_golden.residual import residual_add
 from cocotb.triggers import ClockCycles, RisingEdge
 from support.formats import all_codes, corner_codes
-from support.simulate import parameters
+from support.parameters import parameters
 from support.streams import PATTERNS, Monitor, Sink, Source, pack, start
 
 GIVEN = parameters()

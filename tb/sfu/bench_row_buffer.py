@@ -8,7 +8,7 @@ import cocotb
 from alembert.config.sfu import RowFault
 from alembert.sfu.row_buffer import RowBuffer
 from cocotb.triggers import ClockCycles, FallingEdge, RisingEdge
-from support.simulate import parameters
+from support.parameters import parameters
 from support.streams import PATTERNS, Monitor, Sink, Source, start
 
 DEPTH, ROWS = parameters()["depth"], parameters()["rows"]

@@ -13,7 +13,7 @@ from alembert.sfu.softmax import Softmax
 from alembert_golden.softmax import softmax
 from cocotb.triggers import ClockCycles, RisingEdge
 from numpy.typing import ArrayLike, NDArray
-from support.simulate import parameters
+from support.parameters import parameters
 from support.streams import PATTERNS, Monitor, Sink, Source, pack, start, within
 
 CONFIG = SoftmaxConfig(**parameters()["config"])

@@ -8,7 +8,7 @@ from alembert.special.code_lane import CodeLane
 from alembert_golden.quick_special import encode_special
 from cocotb.triggers import RisingEdge
 from special.machines import FORMATS
-from support.simulate import parameters
+from support.parameters import parameters
 from support.streams import start
 
 FMT = FORMATS[parameters()["fmt"]]

@@ -13,7 +13,7 @@ from cocotb.triggers import ClockCycles, RisingEdge
 from special.driver import SpecialDriver, reset
 from special.machines import MACHINES
 from special.programs import Model, instruction_word
-from support.simulate import parameters
+from support.parameters import parameters
 from support.streams import PATTERNS, Source, start, within
 
 GIVEN = parameters()

@@ -10,7 +10,7 @@ from cocotb.triggers import ClockCycles
 from special.driver import SpecialDriver
 from special.machines import MACHINES
 from special.programs import Model
-from support.simulate import parameters
+from support.parameters import parameters
 from support.streams import start
 
 MACHINE = MACHINES[parameters()["machine"]]

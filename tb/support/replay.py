@@ -15,7 +15,7 @@ import cocotb
 from cocotb.task import Task
 from cocotb.utils import get_sim_time
 
-from .simulate import parameters
+from .parameters import parameters
 from .streams import PERIOD_NS, Monitor, Sink, Source, start
 
 __all__ = ["Recording", "ReplayResult"]

@@ -14,12 +14,12 @@ from amaranth.hdl import Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
-__all__ = ["BUILD_ROOT", "SIMULATORS", "input_ports", "parameters", "simulate", "simulate_verilog"]
+from .parameters import INPUTS, PARAMETERS
+
+__all__ = ["BUILD_ROOT", "SIMULATORS", "simulate", "simulate_verilog"]
 
 _TB = Path(__file__).resolve().parents[1]
 BUILD_ROOT = _TB.parent / "build" / "sim"
-_PARAMETERS = "ALEMBERT_TB_PARAMETERS"
-_INPUTS = "ALEMBERT_TB_INPUTS"
 
 
 def simulate(
@@ -46,7 +46,7 @@ def simulate(
     testcase : str, optional
         The one test to run; all of the module's otherwise.
     **parameters
-        JSON-able values that the cocotb side reads back with :func:`parameters`.
+        JSON-able values that the cocotb side reads back with :func:`support.parameters.parameters`.
     """
     simulate_verilog(
         generate_verilog(component, name=top),
@@ -81,7 +81,7 @@ def simulate_verilog(
         test_module=module,
         testcase=testcase,
         build_root=BUILD_ROOT,
-        environment={_PARAMETERS: json.dumps(parameters), _INPUTS: json.dumps(inputs)},
+        environment={PARAMETERS: json.dumps(parameters), INPUTS: json.dumps(inputs)},
         python_path=(_TB,),
         seed=_seed(),
         optimisation=optimisation,
@@ -102,13 +102,3 @@ def _inputs_of(component: wiring.Component) -> list[str]:
         for path, member, value in ports
         if member.flow is In and len(Value.cast(value)) > 0  # Verilog has no port of no bits
     ]
-
-
-def input_ports() -> list[str]:
-    """On the cocotb side: names of the device's inputs, without clock and reset."""
-    return json.loads(os.environ[_INPUTS])
-
-
-def parameters() -> dict[str, Any]:
-    """On the cocotb side: the keyword parameters given to :func:`simulate`."""
-    return json.loads(os.environ.get(_PARAMETERS, "{}"))

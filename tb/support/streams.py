@@ -17,7 +17,7 @@ from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, RisingEdge, SimTimeoutError, with_timeout
 from cocotb.utils import get_sim_time
 
-from .simulate import input_ports
+from .parameters import input_ports
 
 __all__ = [
     "PATTERNS",

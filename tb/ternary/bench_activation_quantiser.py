@@ -12,7 +12,7 @@ from alembert.ternary.activation_quantiser import ActivationQuantiser
 from alembert.ternary.reciprocal import Reciprocal
 from alembert_golden.activation_quantiser import absmax_quantise
 from cocotb.triggers import RisingEdge
-from support.simulate import parameters
+from support.parameters import parameters
 from support.streams import PATTERNS, Monitor, Sink, Source, pack, start, within
 
 CONFIG = ActivationQuantiserConfig(**parameters())

@@ -11,7 +11,7 @@ from alembert.config.ternary import RescaleConfig, RescaleFault
 from alembert.ternary.rescale import Rescale
 from alembert_golden.rescale import rescale, token_scale
 from cocotb.triggers import RisingEdge
-from support.simulate import parameters
+from support.parameters import parameters
 from support.streams import PATTERNS, Monitor, Sink, Source, pack, start
 
 CONFIG = RescaleConfig(**parameters())

@@ -10,7 +10,7 @@ from alembert.config.ternary import Packing, WeightFault, WeightMemoryConfig
 from alembert.ternary.weight_memory import WeightMemory
 from alembert_golden.ternary import decode_bytes
 from cocotb.triggers import RisingEdge
-from support.simulate import parameters
+from support.parameters import parameters
 from support.streams import PATTERNS, Monitor, Sink, Source, pack, start
 
 GIVEN = parameters()

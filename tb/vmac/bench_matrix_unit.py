@@ -14,7 +14,7 @@ from alembert_golden.vmac import integers
 from cocotb.triggers import ClockCycles
 from support.formats import corner_codes, pair_of
 from support.matmul import MatrixUnitDriver, Product, random_product
-from support.simulate import parameters
+from support.parameters import parameters
 from support.streams import PATTERNS, pack, start
 from vmac.corners import shift_corners
 

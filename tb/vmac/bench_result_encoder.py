@@ -10,7 +10,7 @@ from alembert.config import AdaptivFloatFormat, VmacArrayConfig
 from alembert_golden.adaptivfloat import encode_fixed
 from alembert_golden.scaler import scale
 from cocotb.triggers import FallingEdge
-from support.simulate import parameters
+from support.parameters import parameters
 from support.streams import start
 from vmac.corners import shift_corners
 
