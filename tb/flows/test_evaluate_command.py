@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from alembert.cli.evaluate_data import spread
 from alembert.config import preset
-from alembert_models import PackedModel
+from alembert_models import PackedModel, pack
 from alembert_runtime.evaluation import evaluate
 from alembert_runtime.sweep import THRESHOLDS, choose, sweep
 from alembert_text import reuters
 from alembert_text.reuters import Stories, split
 from flows.conftest import ask
-from models.tiny_models import SENTENCES
+from models.tiny_models import SENTENCES, image_for, options
 
 MACHINE = preset("tiny").machine
 LABELS = [n % 5 for n in range(10)]
@@ -125,3 +125,14 @@ def test_several_models(
     result = ask(small.folder, "copy", *arguments)
     assert result.exit_code == 0, result.stderr
     assert [row["model"] for row in _rows(output)] == [str(small.folder), "copy"]
+
+
+def test_models_of_different_machines(small: PackedModel, table: Path, tmp_path: Path) -> None:
+    """Each is asked on those of the machines that it is packed for."""
+    pack(tmp_path / "other", image_for("edge16"), **options("edge16", name="other"))
+    output = tmp_path / "o.csv"
+    arguments = ("--data", table, "--thresholds", "7.5", "--csv", output)
+    result = ask(small.folder, tmp_path / "other", "-p", "edge16", "-p", "tiny", *arguments)
+    assert result.exit_code == 0, result.stderr
+    found = [(row["model"], row["preset"]) for row in _rows(output)]
+    assert found == [("small", "tiny"), ("other", "edge16")]

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 from alembert_compiler.packages import PackageError
-from alembert_models import PackedModel
+from alembert_models import PackedModel, pack
 from alembert_runtime import DeviceError
 from alembert_text import reuters
 from flows.conftest import ask
+from models.tiny_models import image_for, options
 from typer.testing import Result
 
 SIMPLE: dict[str, tuple[list[str], str]] = {
@@ -105,6 +106,19 @@ def test_a_text_without_a_word(small: PackedModel, tmp_path: Path, no_run: None)
     path.write_text("acq\toil\nship\t\u200b\n", encoding="utf-8")
     message = "text 2 of 2: a text must hold at least one word"
     _is_refused(ask(small.folder, "--data", path), message)
+
+
+def test_a_preset_that_no_model_has(small: PackedModel, tmp_path: Path, no_run: None) -> None:
+    """Nor may one of the models have none of them."""
+    pack(tmp_path / "other", image_for("edge16"), **options("edge16", name="other"))
+    models = (small.folder, tmp_path / "other")
+    for presets, message in (
+        (("tiny", "edge16", "edge"), "small must be one of tiny, not 'edge'"),
+        (("edge16",), "small must be one of tiny, not 'edge16'"),
+        (("tiny",), "other must be one of edge16, not 'tiny'"),
+    ):
+        given = [word for preset in presets for word in ("--preset", preset)]
+        _is_refused(ask(*models, *given), f"preset of model {message}")
 
 
 @pytest.mark.parametrize("models", [["nothing"], ["a", "a"]])

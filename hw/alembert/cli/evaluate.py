@@ -25,7 +25,11 @@ Models = Annotated[
 ]
 Presets = Annotated[
     list[str] | None,
-    typer.Option("--preset", "-p", help="A machine; may be given again. [default: a model's all]"),
+    typer.Option(
+        "--preset",
+        "-p",
+        help="A machine; may be given again. [default: a model's all]",
+    ),
 ]
 Thresholds = Annotated[
     str | None,
@@ -85,7 +89,7 @@ def evaluate(
             _Job(
                 name=name,
                 model=model,
-                presets=presets or tuple(model.file.presets),
+                presets=_presets_of(model, presets),
                 thresholds=asked,
                 texts=spread(read_texts(model, data, part, seed), limit),
             )
@@ -133,12 +137,21 @@ def _load(sources: Sequence[str], presets: Sequence[str]) -> dict[str, PackedMod
     for model in models.values():
         if not model.file.presets:
             raise ValueError(f"model {model.name} must have an image for some preset")
-        for preset in presets:
-            model.preset(preset)
+        if presets and not _presets_of(model, presets):
+            model.preset(presets[0])
+    for preset in presets:
+        if not any(preset in model.file.presets for model in models.values()):
+            next(iter(models.values())).preset(preset)
     names = [model.name for model in models.values()]
     if len(set(names)) < len(names):
         return models
     return dict(zip(names, models.values()))
+
+
+def _presets_of(model: PackedModel, presets: Sequence[str] | None) -> tuple[str, ...]:
+    """Those of the machines asked for that a model is packed for; all of its own otherwise."""
+    own = tuple(model.file.presets)
+    return tuple(preset for preset in presets if preset in own) if presets else own
 
 
 def _run(jobs: Sequence[_Job], what: str, *, is_dev: bool) -> list[Result]:
