@@ -16,7 +16,7 @@ from alembert_compiler.compaction import compact
 from alembert_compiler.compile import compile_model
 from alembert_compiler.image import Image
 from alembert_compiler.load_model import load_model
-from alembert_runtime.evaluation import evaluate
+from alembert_runtime.evaluation import Evaluation, evaluate
 from alembert_runtime.exit_costs import ExitCosts
 from alembert_runtime.sweep import Point, choose, sweep
 from numpy.typing import NDArray
@@ -105,20 +105,21 @@ def measure_trained(
     threshold = choose(dev, labels["dev"])
     costs = ExitCosts(image, machine)
 
-    def at(part: str, thresholds: Sequence[float]) -> tuple[Point, ...]:
-        found = sweep(
+    def at(part: str, thresholds: Sequence[float], run: Evaluation | None) -> tuple[Point, ...]:
+        return sweep(
             image,
             machine,
             sentences[part],
             labels[part],
             thresholds,
+            run=run,
             costs=costs,
             progress=progress,
-        )
-        return found.points
+        ).points
 
-    dense, test = at("test", (0.0, threshold))
-    return Measured(threshold=threshold, dev=at("dev", (threshold,))[0], test=test, dense=dense)
+    dense, test = at("test", (0.0, threshold), None)
+    (chosen,) = at("dev", (threshold,), dev)
+    return Measured(threshold=threshold, dev=chosen, test=test, dense=dense)
 
 
 def read_training(folder: Path) -> dict[str, Any]:

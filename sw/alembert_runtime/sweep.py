@@ -90,6 +90,7 @@ def sweep(
     labels: ArrayLike,
     thresholds: Sequence[float] = THRESHOLDS,
     *,
+    run: Evaluation | None = None,
     costs: ExitCosts | None = None,
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -110,6 +111,8 @@ def sweep(
         The right class of each.
     thresholds : sequence of float
         In nats, in any order.
+    run : Evaluation, optional
+        What the machine has said about these sentences already, at no higher threshold.
     costs : ExitCosts, optional
         Of the same image; keeps what it has predicted for the next sweep.
     workers : int, optional
@@ -121,7 +124,8 @@ def sweep(
     ------
     ValueError
         There are no sentences or thresholds, one is not what the image takes or out of its range,
-        labels are not ints, one a sentence, or there is no energy figure for the machine's formats.
+        labels are not ints, one a sentence, the run is of another number of sentences or at a
+        higher threshold, or there is no energy figure for the machine's formats.
     DeviceError
         The machine stopped with a fault.
     """
@@ -140,7 +144,12 @@ def sweep(
         if progress is not None:
             progress(done, total)
 
-    run = evaluate(image, machine, sentences, threshold=asked[0], workers=workers, progress=told)
+    if run is None:
+        run = evaluate(
+            image, machine, sentences, threshold=asked[0], workers=workers, progress=told
+        )
+    elif len(run.passes) != len(sentences):
+        raise ValueError(f"the run must be of {len(sentences)} sentences, not {len(run.passes)}")
     costs = costs or ExitCosts(image, machine)
     outcomes = [run.at(threshold) for threshold in asked]
     cycles, energy = np.zeros((2, len(asked)))

@@ -133,6 +133,20 @@ def test_points_are_means_over_runs() -> None:
     assert found.points[0].mean_cycles > found.points[-1].mean_cycles
 
 
+def test_a_run_that_is_there_already(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same points, and the machine does not run again."""
+    image, thresholds = classifier_image(), (0.3, 1.5)
+    wanted = sweep(image, MACHINE, SENTENCES, LABELS, thresholds)
+    run = whole()
+    monkeypatch.setattr("alembert_runtime.sweep.evaluate", None)
+    found = sweep(image, MACHINE, SENTENCES, LABELS, thresholds, run=run)
+    assert found.points == wanted.points and found.evaluation is run
+    with pytest.raises(ValueError, match=r"^the run must be of 8 sentences, not 9$"):
+        sweep(image, MACHINE, SENTENCES[:8], LABELS[:8], thresholds, run=run)
+    with pytest.raises(ValueError, match=r"^threshold must be at least the 1\.5 nats of the run"):
+        sweep(image, MACHINE, SENTENCES, LABELS, thresholds, run=run.at(1.5))
+
+
 def test_the_chosen_threshold_is_the_compilers_choice() -> None:
     run = whole()
     grid = [0.2, 0.01, 1.0, 0.5, 1.5]
