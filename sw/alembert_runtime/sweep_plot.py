@@ -120,21 +120,17 @@ def _draw_line(axes: Axes, line: Series, number: int) -> None:
     cycles = [point.mean_cycles for point in line.points]
     accuracy = [100 * point.accuracy for point in line.points]
     axes.plot(cycles, accuracy, dashes, color=colour, marker=marker, markersize=4, linewidth=1.2)
-    is_above = number % 2 == 0  # two lines may be marked at the same place
     for point in line.points:
         if point.threshold == line.chosen:
             place = point.mean_cycles, 100 * point.accuracy
             ring = {"markerfacecolor": "none", "markeredgewidth": 1.5, "markersize": 11}
             axes.plot(*place, color=colour, marker=marker, zorder=4, **ring)
-            axes.annotate(
-                f"{point.threshold:g} nats",
-                place,
-                xytext=(0, 9 if is_above else -9),
-                textcoords="offset points",
-                ha="center",
-                va="bottom" if is_above else "top",
-                color=colour,
-            )
+
+
+def _name(line: Series) -> str:
+    """With the threshold that is marked: marked points may lie too close for names of their own."""
+    is_marked = any(point.threshold == line.chosen for point in line.points)
+    return f"{line.label}, {line.chosen:g} nats" if is_marked else line.label
 
 
 def _label_lines(axes: Axes, series: Sequence[Series]) -> None:
@@ -149,7 +145,7 @@ def _label_lines(axes: Axes, series: Sequence[Series]) -> None:
         natural = (100 * end.accuracy - low) * points_per_unit
         floor = max(natural, floor)
         axes.annotate(
-            line.label,
+            _name(line),
             (end.mean_cycles, 100 * end.accuracy),
             xytext=(8, floor - natural),
             textcoords="offset points",
