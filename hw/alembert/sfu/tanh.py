@@ -92,10 +92,8 @@ class Tanh(Pointwise):
 
     Members
     -------
-    i : In(stream of {values: ArrayLayout(signed(w), V), last})
-        Fixed point; ``last`` passes through.
-    o : Out(stream of {values: ArrayLayout(signed(w), V), last})
-        As many beats, in the same format.
+    i, o
+        Streams, as of :class:`alembert.sfu.pointwise.Pointwise`.
 
     Latency: ``latency`` cycles from the edge that takes a beat to the one that can take its
     results. Throughput: one beat a cycle. Reset: drops the beats under way. Errors: none, every
