@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from alembert.config.checks import require_between
 from alembert.config.early_exit import EntropyConfig, EntropyFault
 from numpy.typing import ArrayLike, NDArray
 
@@ -33,7 +34,7 @@ class EntropyResult:
     argmax : array of int64
         Class of the largest logit, the first of equals.
     max_logit : array of int64
-        The largest logit.
+        The largest logit, not shifted.
     entropy : array of int64
         ln S + floor(−W/S) with ``ENTROPY_FRACTION`` fraction bits, in nats. The floor makes
         ``entropy < threshold`` the decision itself.
@@ -61,6 +62,8 @@ def entropy(
     logits: ArrayLike,
     threshold: ArrayLike = 0,
     config: EntropyConfig = _DEFAULT,
+    *,
+    shift: int = 0,
 ) -> EntropyResult:
     """Evaluate rows of logits.
 
@@ -70,13 +73,17 @@ def entropy(
         Signed, ``config.logit_fraction`` fraction bits; any number of classes, one or more.
     threshold : int or array of int64, [rows]
         T in nats with ``config.ENTROPY_FRACTION`` fraction bits, unsigned.
+    shift : int
+        0…7: the logits are x / 2^``shift``, for those that reach further than
+        ``config.logit_width`` bits do; d is shifted back, exactly.
 
     Raises
     ------
     ValueError
-        The logits are not two-dimensional, a row is empty, or a logit or a threshold lies
-        outside its range.
+        The logits are not two-dimensional, a row is empty, or a logit, a threshold or the shift
+        lies outside its range.
     """
+    require_between("shift of logits", shift, 0, (1 << config.SHIFT_WIDTH) - 1)
     logits = np.asarray(logits, dtype=np.int64)
     _check(logits, config)
     rows, num_classes = logits.shape
@@ -93,7 +100,7 @@ def entropy(
     argmax = logits.argmax(axis=1)
     max_logit = logits.max(axis=1)
     table = exponential_table(config)
-    distance = np.minimum(max_logit[:, None] - logits, len(table) - 1)
+    distance = np.minimum((max_logit[:, None] - logits) << shift, len(table) - 1)
     exp = table[distance]
     total = exp.sum(axis=1)
     weighted = np.einsum("rc,rc->r", distance, exp)

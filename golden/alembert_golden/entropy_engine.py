@@ -56,7 +56,12 @@ def execute_entropy(
     """
     places = instruction.places
     logits = rows_of(scratchpad, places["a"], wide=True)[..., : instruction["columns"]]
-    result = entropy(logits.reshape(-1, logits.shape[2]), threshold, machine.entropy)
+    result = entropy(
+        logits.reshape(-1, logits.shape[2]),
+        threshold,
+        machine.entropy,
+        shift=instruction["a_shift"],
+    )
     shape = logits.shape[:2]
     record = (
         result.argmax

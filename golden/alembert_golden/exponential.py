@@ -24,7 +24,7 @@ def exponential(distance: ArrayLike, config: EntropyConfig) -> NDArray[np.int64]
     Parameters
     ----------
     distance : array of int64
-        a ≥ 0 with ``config.logit_fraction`` fraction bits, below 2^``config.logit_width``.
+        a ≥ 0 with ``config.logit_fraction`` fraction bits, below 2^``config.shifted_width``.
 
     Raises
     ------
@@ -32,7 +32,7 @@ def exponential(distance: ArrayLike, config: EntropyConfig) -> NDArray[np.int64]
         A distance lies outside its range.
     """
     distance = np.asarray(distance, dtype=np.int64)
-    limit = (1 << config.logit_width) - 1
+    limit = (1 << config.shifted_width) - 1
     if distance.size and (distance.min() < 0 or distance.max() > limit):
         raise ValueError(
             f"distance must be between 0 and {limit}, not {distance.min()}…{distance.max()}"

@@ -72,10 +72,11 @@ def code_table(exponent: int, fmt: Format) -> NDArray[np.uint8]:
     return _constant(encode_special(values, exponent, fmt))
 
 
-@lru_cache(maxsize=8)
-def gelu_table(config: GeluConfig) -> NDArray[np.int16]:
+@lru_cache(maxsize=16)
+def gelu_table(config: GeluConfig, shift: int = 0) -> NDArray[np.int16]:
     """GELU of every value of 16 bits, in the place of its bits as an unsigned number."""
-    return _constant(gelu(np.arange(1 << 16).astype(np.int16), config).astype(np.int16))
+    values = gelu(np.arange(1 << 16).astype(np.int16), config, shift=shift)
+    return _constant(values.astype(np.int16))
 
 
 @lru_cache(maxsize=8)
@@ -84,19 +85,22 @@ def tanh_table(config: TanhConfig) -> NDArray[np.int16]:
     return _constant(tanh(np.arange(1 << 16).astype(np.int16), config).astype(np.int16))
 
 
-@lru_cache(maxsize=8)
-def _power_table(config: SoftmaxConfig) -> NDArray[np.int32]:
-    return _constant(power(np.arange(1 << config.width), config).astype(np.int32))
+@lru_cache(maxsize=16)
+def _power_table(config: SoftmaxConfig, shift: int) -> NDArray[np.int32]:
+    return _constant(power(np.arange(1 << config.width) << shift, config).astype(np.int32))
 
 
 def quick_softmax(
-    scores: NDArray[np.int16], config: SoftmaxConfig, keep: NDArray[np.bool_] | None = None
+    scores: NDArray[np.int16],
+    config: SoftmaxConfig,
+    keep: NDArray[np.bool_] | None = None,
+    a_shift: int = 0,
 ) -> NDArray[np.int32]:
     """:func:`alembert_golden.softmax.softmax` of scores of 16 bits, [..., n]."""
     seen = scores if keep is None else np.where(keep, scores, np.int16(config.score_min))
     # differences wrap, and are right as unsigned numbers
     distance = (seen.max(axis=-1, keepdims=True) - scores).view(np.uint16)
-    powers = _power_table(config).take(distance)
+    powers = _power_table(config, a_shift).take(distance)
     if keep is not None:
         powers *= keep
     total = powers.sum(axis=-1, keepdims=True, dtype=np.int64)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from alembert.config import Rounding
+from alembert.config.checks import require_between
 from alembert.config.softmax import SoftmaxConfig
 from numpy.typing import ArrayLike, NDArray
 
@@ -23,7 +24,7 @@ def power(distance: ArrayLike, config: SoftmaxConfig) -> NDArray[np.int64]:
     Parameters
     ----------
     distance : array of int64
-        d ≥ 0 with ``config.fraction`` fraction bits, below 2^``config.width``.
+        d ≥ 0 with ``config.fraction`` fraction bits, below 2^``config.distance_width``.
 
     Raises
     ------
@@ -31,7 +32,7 @@ def power(distance: ArrayLike, config: SoftmaxConfig) -> NDArray[np.int64]:
         A distance lies outside its range.
     """
     distance = np.asarray(distance, dtype=np.int64)
-    limit = (1 << config.width) - 1
+    limit = (1 << config.distance_width) - 1
     if distance.size and (distance.min() < 0 or distance.max() > limit):
         raise ValueError(
             f"distance must be between 0 and {limit}, not {distance.min()}…{distance.max()}"
@@ -79,13 +80,13 @@ def reciprocal(
 
 
 def softmax(
-    scores: ArrayLike, config: SoftmaxConfig, *, keep: ArrayLike = True
+    scores: ArrayLike, config: SoftmaxConfig, *, keep: ArrayLike = True, shift: int = 0
 ) -> NDArray[np.int64]:
     """2^x / Σ 2^x along the last axis, as integers of ``PROBABILITY_FRACTION`` fraction bits.
 
-    e is summed with ``config.power_fraction`` fraction bits, and multiplied with
-    ``PROBABILITY_FRACTION``; p = round(e · R / 2^(``FACTOR_FRACTION`` + k)). Both roundings are to
-    nearest, ties up.
+    e = 2^−((m − x) · 2^``shift``) is summed with ``config.power_fraction`` fraction bits, and
+    multiplied with ``PROBABILITY_FRACTION``; p = round(e · R / 2^(``FACTOR_FRACTION`` + k)). Both
+    roundings are to nearest, ties up.
 
     Parameters
     ----------
@@ -93,12 +94,17 @@ def softmax(
         x with ``config.fraction`` fraction bits; those not kept may be anything in range.
     keep : array of bool
         Positions that exist, broadcast against ``scores``; the others' probability is 0.
+    shift : int
+        0…7: the scores are x / 2^``shift``, for rows that reach further than ``config.width``
+        bits do.
 
     Raises
     ------
     ValueError
-        A score is out of range, or there are more positions than ``config.positions``.
+        A score or the shift is out of range, or there are more positions than
+        ``config.positions``.
     """
+    require_between("shift of softmax", shift, 0, (1 << config.SHIFT_WIDTH) - 1)
     scores, keep = np.broadcast_arrays(np.asarray(scores, dtype=np.int64), np.asarray(keep, bool))
     if not scores.size:
         return np.zeros(scores.shape, dtype=np.int64)
@@ -112,7 +118,7 @@ def softmax(
             f"a row must have at most {config.positions} positions, not {scores.shape[-1]}"
         )
     largest = np.where(keep, scores, config.score_min).max(axis=-1, keepdims=True)
-    powers = np.where(keep, power(np.maximum(largest - scores, 0), config), 0)
+    powers = np.where(keep, power(np.maximum(largest - scores, 0) << shift, config), 0)
     total = powers.sum(axis=-1, keepdims=True)
     factor, octave = reciprocal(np.maximum(total, 1 << config.power_fraction), config)
     drop = config.power_fraction - config.PROBABILITY_FRACTION

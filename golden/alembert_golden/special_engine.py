@@ -100,19 +100,22 @@ class SpecialEngine:
         if span:
             distance = np.abs(np.arange(rows)[:, np.newaxis] - np.arange(columns))
             keep = distance < span
-        scores = self._wide(instruction, scratchpad)
-        return self._leave(quick_softmax(scores, self._machine.special.softmax, keep), instruction)
+        scores, config = self._wide(instruction, scratchpad), self._machine.special.softmax
+        probabilities = quick_softmax(scores, config, keep, instruction["a_shift"])
+        return self._leave(probabilities, instruction)
 
     def _gelu(self, instruction: Resolved, scratchpad: NDArray[np.uint8]) -> NDArray:
         """Column c is encoded with ``exponent`` plus its lift, word ``p_address`` + c div L."""
         place = self._wide(instruction, scratchpad).view(np.uint16)
-        table = gelu_table(self._machine.special.gelu)
+        table = gelu_table(self._machine.special.gelu, instruction["a_shift"])
         if instruction["kind"] != ResultKind.CODES or not instruction["has_lifts"]:
             return self._leave(table.take(place), instruction)
         exponent = instruction["exponent"]
         lifts = self._parameters(instruction, scratchpad)[..., : instruction["columns"]]
         one = lifts[:1] if (lifts == lifts[:1]).all() else lifts
-        which, tables = _lifted_gelu(one.tobytes(), exponent, self._machine.special)
+        which, tables = _lifted_gelu(
+            one.tobytes(), exponent, instruction["a_shift"], self._machine.special
+        )
         return tables.take(place + which.reshape(one.shape))
 
     def _tanh(self, instruction: Resolved, scratchpad: NDArray[np.uint8]) -> NDArray:
@@ -172,11 +175,11 @@ class SpecialEngine:
 
 @lru_cache(maxsize=256)
 def _lifted_gelu(
-    lifts: bytes, exponent: int, special: SpecialFunctionConfig
+    lifts: bytes, exponent: int, shift: int, special: SpecialFunctionConfig
 ) -> tuple[NDArray[np.intp], NDArray[np.uint8]]:
     """Codes of every value's GELU for each lift that occurs; and where a lift's codes begin."""
     lifted = np.clip(exponent + np.frombuffer(lifts, np.int64), EXPONENT_MIN, EXPONENT_MAX)
     exponents, which = np.unique(lifted, return_inverse=True)
-    table = gelu_table(special.gelu)
+    table = gelu_table(special.gelu, shift)
     tables = [code_table(int(each), special.fmt).take(table, mode="wrap") for each in exponents]
     return which.astype(np.intp) * len(table), np.concatenate(tables)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,14 +63,16 @@ def quantise_projections(
 
 
 def matmul_numbers(
-    numbers: ModelNumbers, name: str, factors: Float64, fraction: int | None
+    numbers: ModelNumbers, name: str, factors: Float64, fractions: Sequence[int | None]
 ) -> tuple[MatmulNumbers, ...]:
-    """What each head's MATMUL does with its sums: a factor, and wide results or codes."""
+    """What each head's MATMUL does with its sums: a factor, and wide results, with so many
+    fraction bits, or codes."""
     found = []
-    for head, factor in enumerate(factors):
+    for head, (factor, fraction) in enumerate(zip(factors, fractions)):
         scaled = factor if fraction is None else math.ldexp(factor, fraction)
         values = requantisation(
             f"{name} of head {head}{numbers.suffix}", scaled, numbers.machine.products, fraction
         )
-        found.append(MatmulNumbers(**{key: int(value) for key, value in values.items()}))
+        integers = {key: int(value) for key, value in values.items()}
+        found.append(MatmulNumbers(**integers, fraction=fraction))
     return tuple(found)

@@ -14,9 +14,9 @@ from alembert.config import AdaptivFloatFormat, Format
 from numpy.typing import ArrayLike, NDArray
 
 from .calibrate import Calibration, Statistics
-from .norm_layer import wide_fraction_of
 from .quantisation import Clip
 from .scale_choice import choose_scale
+from .wide_range import wide_fraction_of
 
 __all__ = ["AttentionScales", "attention_scales", "unbiased_contexts"]
 

@@ -101,12 +101,15 @@ class Calibration:
         "probabilities" the channels are the heads.
     longest : int
         Tokens of the longest sequence seen.
+    occurs : array of bool, [vocabulary]
+        Which token ids were seen.
     spans : Spans
         How far heads saw.
     """
 
     tensors: Mapping[str, Statistics]
     longest: int
+    occurs: NDArray[np.bool_]
     spans: Spans
 
     def __getitem__(self, name: str) -> Statistics:
@@ -194,11 +197,12 @@ def calibrate(
         or infinity.
     """
     recorder = _Recorder(rows_kept)
-    longest = 0
+    longest, occurs = 0, np.zeros(len(model.word_embeddings), dtype=bool)
     for index, sequence in enumerate(sequences):
         ids = np.asarray(sequence)
         hidden = model.forward(ids, spans=spans, tap=recorder, multiply=multiply).hidden[1:]
         longest = max(longest, ids.shape[-1])
+        occurs[ids] = True
         asked = np.ones(ids.shape, dtype=bool)
         if targets is not None:
             asked = np.asarray(targets[index] if index < len(targets) else False, dtype=bool)
@@ -211,7 +215,10 @@ def calibrate(
     if not longest:
         raise ValueError("calibration needs at least one sequence")
     return Calibration(
-        tensors=recorder.finish(), longest=longest, spans=head_spans(model.config, spans)
+        tensors=recorder.finish(),
+        longest=longest,
+        occurs=occurs,
+        spans=head_spans(model.config, spans),
     )
 
 

@@ -87,6 +87,15 @@ class Classifier:
         place = index % len(self.poolers)
         return self._pooler_weights[place], self.poolers[place][1]
 
+    def logits(self, index: int, hidden: NDArray[np.float64]) -> NDArray[np.float64]:
+        """In float64, of hidden states [n, H] of token 0 behind pass ``index``, from 0."""
+        rows = hidden
+        if self.poolers:
+            weights, bias = self.poolers[index % len(self.poolers)]
+            rows = np.tanh(rows @ weights + bias)
+        weights, bias = self.layers[index % len(self.layers)]
+        return rows @ weights + bias
+
     @property
     def classes(self) -> int:
         """Logits of a layer."""

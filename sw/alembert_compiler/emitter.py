@@ -65,6 +65,11 @@ class Emitter:
         """Of special functions, by name, once they are loaded."""
         self._offsets: dict[str, int] = {}
 
+    @staticmethod
+    def missing(fraction: int | None, wanted: int) -> int:
+        """Fraction bits that wide numbers lack of those that their reader asks for, ``a_shift``."""
+        return 0 if fraction is None else wanted - fraction
+
     def code_tensor(self, name: str, rows: int, count: int, alignment: int | None = None) -> Tensor:
         """Rows of ``count`` codes; aligned for the main array unless told otherwise."""
         alignment = self.words.main_alignment if alignment is None else alignment

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
-from alembert.config import AdaptivFloatFormat, VmacArrayConfig
+from alembert.config import AdaptivFloatFormat, Format, VmacArrayConfig
 from alembert_golden.integer import requantise_parameters
 from alembert_golden.postprocess import ChannelParameters
 from numpy.typing import ArrayLike, NDArray
 
-from .code_grid import codes_of, mantissa_bits
+from .code_grid import codes_of, mantissa_bits, nearest
 from .errors import CompileError
 from .layer_rounding import LinearInput, round_layer
 from .quantisation import Quantisation
@@ -25,6 +26,9 @@ __all__ = [
 ]
 
 Float64 = NDArray[np.float64]
+
+_BIAS_MARGIN = 1.0 + 2.0**-8
+"""Of a bias, for what rounded weights add to it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,24 +125,25 @@ def quantise_linear(
     Raises
     ------
     CompileError
-        The layer is too deep, a bias does not fit the accumulator, wide results have more
-        fraction bits than sums, a factor between scales is out of the hardware's range, or inputs
-        of weights that are given as codes have several scales.
+        The layer is too deep, wide results have more fraction bits than sums, a factor between
+        scales is out of the hardware's range, or inputs of weights that are given as codes have
+        several scales.
     """
     weights = Weights.of(weights)
     bias = np.asarray(bias, dtype=np.float64)
-    integers, unit = round_layer(name, weights, inputs, array, quantisation)
+    limit = 1 << (array.vmac.accumulator_width - 1)
+    lsb = np.asarray(scale) if fraction is None else math.ldexp(1, -fraction)
+    mean = 0.0 if inputs.mean is None else np.abs(inputs.mean @ weights)
+    integers, unit = _coarsened(
+        *round_layer(name, weights, inputs, array, quantisation),
+        # all of an accumulator is a last bit of the result, and the bias fits
+        np.maximum(lsb, (np.abs(bias) + mean) * _BIAS_MARGIN) / limit,
+        array.vmac.pair.weight,
+    )
     if inputs.mean is not None and weights.codes_in(array.vmac.pair.weight) is None:
         exact = inputs.mean @ weights
         bias = bias + exact - (inputs.mean / inputs.scale) @ Weights.of(integers * unit)
     sums = np.rint(bias / unit)
-    limit = 1 << (array.vmac.accumulator_width - 1)
-    if (wrong := np.abs(sums) >= limit).any():
-        channel = int(np.argmax(wrong))
-        raise CompileError(
-            f"bias of {name}, channel {channel}, must be below {limit * unit[channel]:.4g} for "
-            f"accumulators of {array.vmac.accumulator_width} bits, not {bias[channel]:.4g}"
-        )
     if fraction is not None and may_coarsen and array.encodes_adaptivfloat:
         fraction = min(fraction, -int(log2_exact(unit).max()))
     factor = unit / np.asarray(scale) if fraction is None else np.ldexp(unit, fraction)
@@ -150,6 +155,21 @@ def quantise_linear(
     )
     codes = codes_of(integers, array.vmac.pair.weight)
     return LinearLayer(name=name, codes=codes, parameters=parameters, unit=unit, fraction=fraction)
+
+
+def _coarsened(
+    integers: Float64, unit: Float64, least: Float64, fmt: Format
+) -> tuple[Float64, Float64]:
+    """Weights of channels whose unit is below the least, in a unit above it: mostly zeros.
+
+    Such a channel is nearly dead: its weights are small beside its bias, or beside the result's
+    last bit.
+    """
+    dead = unit < least
+    if not dead.any():
+        return integers, unit
+    coarse = np.where(dead, np.ldexp(1.0, np.frexp(least)[1]), unit)
+    return np.where(dead, nearest(integers * (unit / coarse), fmt), integers), coarse
 
 
 def requantisation(

@@ -20,6 +20,7 @@ def emit_attention(
     """Queries to contexts, head by head; returns the contexts, and the rows' largest magnitudes if
     they have a scale a token."""
     model, length = emitter.model, emitter.max_length
+    softmax = model.machine.special.softmax
     unit = int(model.machine.attention is not None)
     heads, width = model.config.num_attention_heads, model.config.attention_size
     head_size = model.config.head_size
@@ -72,6 +73,7 @@ def emit_attention(
             rows=LENGTH,
             columns=LENGTH,
             kind=CODES,
+            a_shift=emitter.missing(layer.scores[head].fraction, softmax.fraction),
             span=layer.spans[head],
             exponent=layer.probability_exponents[head],
         )

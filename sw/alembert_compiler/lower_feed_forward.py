@@ -6,7 +6,7 @@ from alembert.config.isa import LENGTH, Opcode, ResultKind
 
 from .emitter import Emitter
 from .program import Tensor, View
-from .quantised_model import GeluLayer, QuantisedLayer
+from .quantised_model import QuantisedLayer
 
 __all__ = ["emit_feed_forward"]
 
@@ -25,7 +25,16 @@ def emit_feed_forward(
     total = emitter.wide_tensor(f"ffn_sum{suffix}", length, columns)
     emitter.linear(layer.ffn, "feed-forward", ffn_input, total, WIDE)
     # a row's scale is known once all of it is: no slice can begin before
-    emitter.emit(Opcode.GELU, "GELU", o=middle, a=total, rows=LENGTH, columns=columns, kind=TOKEN)
+    emitter.emit(
+        Opcode.GELU,
+        "GELU",
+        o=middle,
+        a=total,
+        rows=LENGTH,
+        columns=columns,
+        kind=TOKEN,
+        a_shift=emitter.missing(layer.ffn.fraction, emitter.model.machine.special.gelu.fraction),
+    )
     return middle, largest
 
 
@@ -45,14 +54,16 @@ def _in_slices(emitter: Emitter, layer: QuantisedLayer, ffn_input: Tensor, suffi
 
     def activate(index: int) -> None:
         first = starts[index]
-        _gelu(emitter, layer.gelu, sums[index], middle, first, min(first + width, columns))
+        _gelu(emitter, layer, sums[index], middle, first, min(first + width, columns))
 
     emitter.take_turns(len(starts), multiply, activate)
     return middle
 
 
-def _gelu(emitter: Emitter, gelu: GeluLayer, a: Tensor, o: Tensor, first: int, last: int) -> None:
-    lifts = emitter.parameters.get(gelu.name)
+def _gelu(
+    emitter: Emitter, layer: QuantisedLayer, a: Tensor, o: Tensor, first: int, last: int
+) -> None:
+    lifts = emitter.parameters.get(layer.gelu.name)
     emitter.emit(
         Opcode.GELU,
         f"GELU, columns from {first}",
@@ -62,6 +73,7 @@ def _gelu(emitter: Emitter, gelu: GeluLayer, a: Tensor, o: Tensor, first: int, l
         rows=LENGTH,
         columns=last - first,
         kind=CODES,
+        a_shift=emitter.missing(layer.ffn.fraction, emitter.model.machine.special.gelu.fraction),
         has_lifts=int(lifts is not None),
-        exponent=gelu.exponent,
+        exponent=layer.gelu.exponent,
     )

@@ -29,17 +29,25 @@ def emit_off_ramp(emitter: Emitter, off_ramp: OffRamp, hidden: Tensor, suffix: s
             pitch=emitter.output.hidden_pitch,
         )
     if off_ramp.classifier is not None:
-        rows, columns = 1, off_ramp.classifier.columns
+        last, rows, columns = off_ramp.classifier, 1, off_ramp.classifier.columns
         logits = emitter.wide_tensor(f"logits{suffix}", 1, columns)
         pooler = off_ramp.pooler
         first = hidden if pooler is None else _pooled(emitter, pooler, hidden, suffix)
         emitter.linear(off_ramp.classifier, "logits", first, logits, WIDE, rows=1)
     else:
         assert off_ramp.masked is not None
-        rows = TARGETS
+        last, rows = off_ramp.masked.decoder, TARGETS
         logits, columns = _masked_head(emitter, off_ramp.masked, hidden, suffix)
     records = emitter.program.tensor(f"records{suffix}", emitter.max_targets, emitter.words.record)
-    emitter.emit(Opcode.ENTROPY, "early-exit test", o=records, a=logits, rows=rows, columns=columns)
+    emitter.emit(
+        Opcode.ENTROPY,
+        "early-exit test",
+        o=records,
+        a=logits,
+        rows=rows,
+        columns=columns,
+        a_shift=emitter.missing(last.fraction, emitter.model.machine.entropy.logit_fraction),
+    )
     emitter.emit(
         Opcode.STORE,
         "records",
@@ -110,6 +118,7 @@ def _masked_head(
         rows=TARGETS,
         columns=head.dense.columns,
         kind=WIDE,
+        a_shift=emitter.missing(head.dense.fraction, emitter.model.machine.special.gelu.fraction),
     )
     emitter.norm(head.norm, "the head's normalisation", normalised, active, rows=TARGETS)
     emitter.linear(head.decoder, "logits", normalised, logits, WIDE, rows=TARGETS)

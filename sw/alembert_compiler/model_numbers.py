@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import warnings
+
 import numpy as np
 from alembert.config import TernaryFormat
 from alembert.config.gelu import GeluForm
@@ -9,7 +12,7 @@ from alembert.config.machine import MachineConfig
 from numpy.typing import NDArray
 
 from .calibrate import Calibration, Statistics
-from .errors import CompileError
+from .errors import CompileError, SaturationWarning
 from .layer import Dense, Norm
 from .linear_layer import LinearInput, LinearLayer, quantise_linear
 from .model_config import ModelConfig
@@ -19,6 +22,7 @@ from .quantised_model import RescaleLayer
 from .scale_choice import choose_scale
 from .token_linear import TokenInput, quantise_token_linear
 from .weights import Weights
+from .wide_range import range_shift
 
 __all__ = ["ModelNumbers", "bias_of", "weight_of"]
 
@@ -77,6 +81,29 @@ class ModelNumbers:
             suffix="" if self.config.num_layers == 1 else f" of layer {index + 1}",
             quantisation=self.quantisation,
         )
+
+    def fraction_of(
+        self, what: str, largest: Float64, fraction: int, shift_width: int, unit: str
+    ) -> list[int]:
+        """Fraction bits of wide numbers, one for each ``unit``: ``fraction``, or so many fewer, up
+        to what ``shift_width`` bits shift back, that the largest seen fits.
+
+        What does not fit even then is warned of, and saturates.
+        """
+        most = (1 << shift_width) - 1
+        limit = math.ldexp(1, 15 - fraction + most)
+        beyond = np.flatnonzero(largest > limit)
+        if len(beyond):
+            worst = int(np.argmax(largest))
+            self.warn(
+                f"{what}{self.suffix} saturate at ±{limit:g}: {len(beyond)} of {len(largest)} "
+                f"reach further in the calibration, {unit} {worst} ±{largest[worst]:.4g}"
+            )
+        return [fraction - range_shift(float(each), fraction, most) for each in largest]
+
+    def warn(self, message: str) -> None:
+        """Warn of numbers that leave their range."""
+        warnings.warn(message, SaturationWarning, stacklevel=2)
 
     def fit(self, name: str, *, per_channel: bool = False, power_of_two: bool = False) -> Float64:
         """The scale of a tensor's codes, [channels]."""

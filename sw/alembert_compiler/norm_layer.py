@@ -13,13 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from .code_grid import largest_integer, mantissa_bits
 from .errors import CompileError
+from .wide_range import MARGIN, octave, wide_fraction_of
 
-__all__ = ["NormLayer", "quantise_norm", "wide_fraction", "wide_fraction_of"]
+__all__ = ["NormLayer", "quantise_norm", "wide_fraction"]
 
 Float64 = NDArray[np.float64]
-
-_MARGIN = 1.25
-"""By how much an unseen value may exceed the largest seen before it saturates."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,11 +54,6 @@ class NormLayer:
         return len(self.gamma)
 
 
-def wide_fraction_of(largest: float) -> int:
-    """Most fraction bits at which a wide number as large fits with a margin; 24 at most."""
-    return min(15 - _octave(largest * _MARGIN), 24)
-
-
 def wide_fraction(largest: float, largest_sum: float, length: int, epsilon: float) -> int:
     """Most fraction bits at which a wide number, its sum with a residual, and ε all fit.
 
@@ -74,7 +67,7 @@ def wide_fraction(largest: float, largest_sum: float, length: int, epsilon: floa
         Values of a row, n; ε is in units of n² times the last bit squared, 32 bits.
     epsilon : float
     """
-    room = [wide_fraction_of(largest), 17 - _octave(largest_sum * _MARGIN)]
+    room = [wide_fraction_of(largest), 17 - octave(largest_sum * MARGIN)]
     if epsilon > 0:
         limit = math.ldexp(1, LayerNormConfig.EPSILON_WIDTH) - 1
         room.append(math.floor(math.log2(limit / epsilon / length**2) / 2))
@@ -134,7 +127,7 @@ def quantise_norm(
             f"epsilon of {name} must be below 2^{config.EPSILON_WIDTH} in units of the sums' last "
             f"bit, not {units}"
         )
-    reach = np.minimum(largest * _MARGIN, largest_integer(fmt) * scale)
+    reach = np.minimum(largest * MARGIN, largest_integer(fmt) * scale)
     with np.errstate(divide="ignore"):
         room = np.minimum(
             math.ldexp(most, -config.gamma_fraction) / np.abs(gamma),
@@ -169,7 +162,7 @@ def _residual(name: str, scale: float | None, fraction: int) -> tuple[int, int]:
     if scale is None:
         return 0, 0
     ratio = math.ldexp(scale, fraction)
-    shift = min(ResidualConfig.MULTIPLIER_WIDTH - _octave(ratio), 63)
+    shift = min(ResidualConfig.MULTIPLIER_WIDTH - octave(ratio), 63)
     multiplier = round(math.ldexp(ratio, shift)) if shift >= 0 else 0
     if multiplier >> ResidualConfig.MULTIPLIER_WIDTH:  # 0.11…1 rounds up to 1.00…0
         multiplier, shift = multiplier >> 1, shift - 1
@@ -179,8 +172,3 @@ def _residual(name: str, scale: float | None, fraction: int) -> tuple[int, int]:
             f"not {ratio:.6g}"
         )
     return multiplier, shift
-
-
-def _octave(value: float) -> int:
-    """The least e with value < 2^e; small for 0."""
-    return math.frexp(value)[1] if value > 0 else -64

@@ -10,8 +10,9 @@ from .code_grid import fit_scale, mantissa_bits
 from .linear_layer import LinearInput, LinearLayer, log2_exact
 from .model import Model
 from .model_numbers import ModelNumbers, bias_of, weight_of
-from .quantise_layer import GELU_FRACTION
+from .quantise_layer import gelu_fraction_of
 from .quantised_model import HeadLayers, OffRamp, PoolerLayer
+from .weights import Weights
 
 __all__ = ["quantise_classifiers", "quantise_masked_heads"]
 
@@ -47,13 +48,17 @@ def quantise_masked_heads(
     per_channel = numbers.scales_channels(model.decoder)
     scale = numbers.fit("head_normalised", per_channel=per_channel)
     seen = numbers.calibration["head_normalised"]
-    norm = numbers.norm("the head's normalisation", model.head_norm, seen, scale, GELU_FRACTION)
-    decoder = numbers.linear(
+    fraction = gelu_fraction_of(
+        numbers, "inputs of the head's GELU", numbers.calibration["head_sum"]
+    )
+    norm = numbers.norm("the head's normalisation", model.head_norm, seen, scale, fraction)
+    decoder = _logits(
+        numbers,
         "the head's decoder",
         weight_of(model.decoder),
         bias_of(model.decoder),
         numbers.reads(scale, seen),
-        fraction=LOGIT_FRACTION,
+        numbers.calibration["logits"].largest,
     )
     off_ramps = []
     for index, of_pass in enumerate(hidden):
@@ -63,7 +68,7 @@ def quantise_masked_heads(
             weight_of(model.head_dense),
             bias_of(model.head_dense),
             own.reads(of_pass, own.calibration["head_input"]),
-            fraction=GELU_FRACTION,
+            fraction=fraction,
         )
         off_ramps.append(OffRamp(masked=HeadLayers(dense=dense, norm=norm, decoder=decoder)))
     return tuple(off_ramps), scale
@@ -100,8 +105,35 @@ def _classify(
     numbers: ModelNumbers, classifier: Classifier, index: int, scale: Float64
 ) -> LinearLayer:
     weights, bias = classifier.layer_of(index)
-    inputs = LinearInput(scale=scale)
-    return numbers.linear(f"classifier {index}", weights, bias, inputs, fraction=LOGIT_FRACTION)
+    largest = _largest_logits(numbers, classifier, index)
+    return _logits(numbers, f"classifier {index}", weights, bias, LinearInput(scale=scale), largest)
+
+
+def _largest_logits(numbers: ModelNumbers, classifier: Classifier, index: int) -> Float64:
+    """max|logit| by class, of all that the calibration kept behind the passes that a layer is of.
+
+    Where passes share a layer their hidden states were kept together.
+    """
+    largest = np.zeros(classifier.classes)
+    count = len(classifier.layers)
+    for each in range(index % count, numbers.config.num_hidden_layers, count):
+        seen = numbers.calibration.of_pass(each)["pooler_input"].samples.astype(np.float64)
+        largest = np.maximum(largest, np.abs(classifier.logits(each, seen)).max(axis=0))
+    return largest
+
+
+def _logits(
+    numbers: ModelNumbers,
+    name: str,
+    weights: Weights,
+    bias: Float64,
+    inputs: LinearInput,
+    largest: Float64,
+) -> LinearLayer:
+    """A layer whose results are logits, of which the calibration's ``largest`` [N] fit."""
+    width = numbers.machine.entropy.SHIFT_WIDTH
+    found = numbers.fraction_of(f"logits of {name}", largest, LOGIT_FRACTION, width, "class")
+    return numbers.linear(name, weights, bias, inputs, fraction=min(found))
 
 
 def _pool(
@@ -109,7 +141,7 @@ def _pool(
 ) -> PoolerLayer:
     weights, bias = classifier.pooler_of(index)
     inputs = numbers.reads(hidden, numbers.calibration["pooler_input"])
-    dense = numbers.linear(f"pooler {index}", weights, bias, inputs, fraction=GELU_FRACTION)
+    dense = numbers.linear(f"pooler {index}", weights, bias, inputs, fraction=TANH_FRACTION)
     octave = int(log2_exact(scale[0]))
     return PoolerLayer(dense=dense, exponent=-TANH_FRACTION - octave - mantissa_bits(numbers.fmt))
 

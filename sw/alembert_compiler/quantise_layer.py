@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from .attention_layers import matmul_numbers, quantise_projections
 from .attention_scales import attention_scales
+from .calibrate import Statistics
 from .code_grid import mantissa_bits
 from .layer import Layer
 from .linear_layer import LinearLayer, log2_exact
@@ -16,7 +17,7 @@ from .model_numbers import ModelNumbers, bias_of, weight_of
 from .quantised_model import GeluLayer, QuantisedLayer, RescaleLayer
 from .token_linear import TokenInput
 
-__all__ = ["GELU_FRACTION", "quantise_layer"]
+__all__ = ["GELU_FRACTION", "gelu_fraction_of", "quantise_layer"]
 
 Float64 = NDArray[np.float64]
 
@@ -61,26 +62,27 @@ def quantise_layer(
     query, key, value, dense, dense_rescale = quantise_projections(
         numbers, layer, attention, hidden
     )
-    gelu_scale = _gelu_scale(numbers, layer)
+    gelu_fraction = gelu_fraction_of(numbers, "inputs of GELU", seen["ffn_sum"])
+    gelu_scale = _gelu_scale(numbers, layer, gelu_fraction)
     ffn = numbers.linear(
         "the first feed-forward layer",
         weight_of(layer.ffn),
         bias_of(layer.ffn),
         numbers.reads(ffn_input, seen["ffn_input"]),
-        fraction=GELU_FRACTION,
+        fraction=gelu_fraction,
     )
     ffn_output, ffn_rescale = _second(numbers, layer, gelu_scale)
     return QuantisedLayer(
         query=query,
         key=key,
         value=value,
-        scores=matmul_numbers(numbers, "scores", attention.score_unit, SCORE_FRACTION),
+        scores=matmul_numbers(numbers, "scores", attention.score_unit, _score_fractions(numbers)),
         spans=spans,
         probability_exponents=tuple(
             -PROBABILITY_FRACTION - int(octave) - mantissa_bits(numbers.fmt)
             for octave in log2_exact(attention.probabilities)
         ),
-        contexts=matmul_numbers(numbers, "contexts", attention.context_factor, None),
+        contexts=matmul_numbers(numbers, "contexts", attention.context_factor, [None] * len(spans)),
         attention_dense=dense,
         attention_norm=numbers.norm(
             "the attention's normalisation",
@@ -91,7 +93,7 @@ def quantise_layer(
             float(hidden[0]),
         ),
         ffn=ffn,
-        gelu=_gelu(numbers, gelu_scale),
+        gelu=_gelu(numbers, gelu_scale, gelu_fraction),
         ffn_output=ffn_output,
         output_norm=numbers.norm(
             "the layer's normalisation",
@@ -117,6 +119,13 @@ def quantise_layer(
     )
 
 
+def _score_fractions(numbers: ModelNumbers) -> list[int]:
+    """By head."""
+    largest = numbers.calibration["scores"].largest * math.log2(math.e)
+    width = numbers.machine.special.softmax.SHIFT_WIDTH
+    return numbers.fraction_of("scores, to base 2,", largest, SCORE_FRACTION, width, "head")
+
+
 def _fraction(linear: LinearLayer, rescale: RescaleLayer | None) -> int:
     """Fraction bits of what is normalised."""
     fraction = linear.fraction if rescale is None else rescale.fraction
@@ -137,20 +146,26 @@ def _second(
     return numbers.summed_tokens(*names, weights, bias, inputs)
 
 
-def _gelu_scale(numbers: ModelNumbers, layer: Layer) -> Float64:
+def gelu_fraction_of(numbers: ModelNumbers, what: str, seen: Statistics) -> int:
+    """Of all of a GELU's inputs. How far they reach below 0 is no matter: GELU is 0 there."""
+    width = numbers.machine.special.gelu.shift_width
+    return min(numbers.fraction_of(what, seen.high, GELU_FRACTION, width, "channel"))
+
+
+def _gelu_scale(numbers: ModelNumbers, layer: Layer, fraction: int) -> Float64:
     if numbers.is_token:
-        return np.full(numbers.config.intermediate_size, math.ldexp(1, -GELU_FRACTION))
+        return np.full(numbers.config.intermediate_size, math.ldexp(1, -fraction))
     per_channel = numbers.scales_channels(layer.ffn_output)
     scale = numbers.fit("ffn_intermediate", per_channel=per_channel, power_of_two=True)
     # no channel is lifted beyond the last bit of GELU's result, nor by more than a lift holds
-    return np.maximum(scale, math.ldexp(1, -GELU_FRACTION))
+    return np.maximum(scale, math.ldexp(1, -fraction))
 
 
-def _gelu(numbers: ModelNumbers, scale: Float64) -> GeluLayer:
+def _gelu(numbers: ModelNumbers, scale: Float64, fraction: int) -> GeluLayer:
     octaves = log2_exact(scale)
     lowest = int(octaves.max())
     return GeluLayer(
         name=f"GELU{numbers.suffix}",
-        exponent=-GELU_FRACTION - lowest - mantissa_bits(numbers.fmt),
+        exponent=-fraction - lowest - mantissa_bits(numbers.fmt),
         lifts=lowest - octaves,
     )

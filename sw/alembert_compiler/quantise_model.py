@@ -28,6 +28,9 @@ __all__ = ["quantise_model"]
 
 Float64 = NDArray[np.float64]
 
+_STRAY = 2.0
+"""How much further than all others' a row reaches that is left out of the choice of a scale."""
+
 
 def quantise_model(
     model: Model,
@@ -144,30 +147,50 @@ def _embeddings(
     numbers: ModelNumbers, model: Model, scale: Float64
 ) -> tuple[NDArray[np.int64], float, NDArray[np.int64], NormLayer]:
     table = model.word_embeddings.astype(np.float64)
+    positions = model.position_embeddings.astype(np.float64) + model.segment_embedding
+    seen = numbers.calibration
+    words_within = _within(numbers, "word embeddings", table, seen.occurs)
+    is_used = np.arange(len(positions)) < seen.longest
+    positions_within = _within(numbers, "position embeddings", positions, is_used)
     word_scale = choose_scale(
-        table,
-        np.abs(table).max(axis=0),
+        words_within,
+        np.abs(words_within).max(axis=0),
         numbers.fmt,
         numbers.quantisation.weight_range,
         per_channel=False,
     )
     integers = nearest(table / word_scale, numbers.fmt)
-    positions = model.position_embeddings.astype(np.float64) + model.segment_embedding
-    largest = float(np.abs(positions).max())
+    largest = float(np.abs(positions_within).max())
     fraction = wide_fraction(
         largest,
-        largest + float(np.abs(table).max()),
+        largest + float(np.abs(words_within).max()),
         numbers.config.embedding_size,
         numbers.config.layer_norm_eps,
     )
     wide = np.clip(np.rint(np.ldexp(positions, fraction)), -(1 << 15), (1 << 15) - 1)
-    seen = numbers.of_pass(0).calibration
+    normalised = numbers.of_pass(0).calibration
     norm = numbers.norm(
         "the embeddings' normalisation",
         model.embedding_norm,
-        seen["hidden" if model.mapping is None else "embeddings"],
+        normalised["hidden" if model.mapping is None else "embeddings"],
         scale,
         fraction,
         float(word_scale[0]),
     )
     return codes_of(integers, numbers.fmt), float(word_scale[0]), wide.astype(np.int64), norm
+
+
+def _within(numbers: ModelNumbers, name: str, table: Float64, occurs: NDArray[np.bool_]) -> Float64:
+    """Rows of a table that a scale is chosen by: not those that never occurred and reach more than
+    ``_STRAY`` times as far as any that did, which would take the others' resolution."""
+    reach = np.abs(table).max(axis=1)
+    limit = _STRAY * reach[occurs].max(initial=0.0)
+    strays = np.flatnonzero(~occurs & (reach > limit)) if limit > 0 else np.zeros(0, np.int64)
+    if not len(strays):
+        return table
+    numbers.warn(
+        f"{name}: {len(strays)} of {len(table)} rows, none of which the calibration has seen, are "
+        f"clamped: row {strays[0]} reaches ±{reach[strays[0]]:.4g}, those seen "
+        f"±{limit / _STRAY:.4g}"
+    )
+    return np.delete(table, strays, axis=0)

@@ -34,6 +34,8 @@ class MatmulNumbers:
     multiplier: int = 0
     shift: int = 0
     exponent: int = 0
+    fraction: int | None = None
+    """Fraction bits of wide results."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,10 +23,10 @@ from .errors import CompileError
 from .exact_products import product
 from .layer_rounding import LinearInput, round_layer
 from .linear_layer import LinearLayer, requantisation
-from .norm_layer import wide_fraction_of
 from .quantisation import Quantisation
 from .quantised_model import RescaleLayer
 from .weights import Weights
+from .wide_range import wide_fraction_of
 
 __all__ = ["TokenInput", "quantise_token_linear"]
 

@@ -2,7 +2,7 @@
 
 The machine stores the class and the entropy of every off-ramp, and no logits. The probability is
 the host's, in float64, from the logits that the golden machine had in its scratchpad in the same
-run: softmax(logits · 2^−10) of the class.
+run: softmax(logits · 2^(a_shift − 10)) of the class.
 """
 
 from __future__ import annotations
@@ -178,7 +178,8 @@ def _run_golden(
             assert event.rows is not None
             wides[given["o_address"]] = event.rows.view("<i2").reshape(given["rows"], -1)
         elif given.opcode is Opcode.ENTROPY:
-            logits = wides[given["a_address"]][0, : given["columns"]].astype(np.int64)
+            wide = wides[given["a_address"]][0, : given["columns"]]
+            logits = wide.astype(np.int64) << given["a_shift"]
 
     result = golden.run(
         image.data,

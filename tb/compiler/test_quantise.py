@@ -141,11 +141,6 @@ def test_linear_refusals() -> None:
         "a layer sums 5000 products, the machine's accumulators 4096 at most"
     )
     with pytest.raises(CompileError) as caught:
-        quantise_linear("a layer", np.ones((4, 2)), [0, 1e9], inputs, array, fraction=2)
-    assert str(caught.value) == (
-        "bias of a layer, channel 1, must be below 6.711e+07 for accumulators of 37 bits, not 1e+09"
-    )
-    with pytest.raises(CompileError) as caught:
         quantise_linear("a layer", np.ones((4, 2)), [0, 0], inputs, array, fraction=20)
     assert str(caught.value) == (
         "a layer must be shifted right by 0…63 to have 20 fraction bits, not by -10…-10"

@@ -16,7 +16,7 @@ CONFIG = EntropyConfig(max_classes=24, logit_width=14, logit_fraction=8)
 def beats(distances: np.ndarray) -> list[int]:
     """Distances as the port's payloads, ``last`` on the last."""
     words = distances.tolist()
-    return [*words[:-1], words[-1] | 1 << CONFIG.logit_width]
+    return [*words[:-1], words[-1] | 1 << CONFIG.shifted_width]
 
 
 def expected(distances: np.ndarray) -> int:
@@ -42,7 +42,7 @@ async def run(dut, vectors: list[np.ndarray], *, idle: str = "never", stall: str
 async def corners(dut) -> None:
     """The largest S, the largest V (every class at a = 1), nothing but far classes, and one."""
     most, one = CONFIG.max_classes, 1 << CONFIG.logit_fraction
-    far = (1 << CONFIG.logit_width) - 1
+    far = (1 << CONFIG.shifted_width) - 1
     vectors = [np.full(most, a) for a in (0, one, one - 1, far, 18 * one)]
     vectors += [np.array([a]) for a in (0, one, far, 32 * one, 32 * one - 1)]
     await run(dut, vectors)

@@ -41,9 +41,11 @@ def pack(result: EntropyResult) -> int:
     return word
 
 
-def expected(cases: list[Case]) -> list[int]:
+def expected(cases: list[Case], shift: int = 0) -> list[int]:
     """Golden's word for every case."""
-    return [pack(entropy(vector[None], threshold, CONFIG)) for vector, threshold in cases]
+    return [
+        pack(entropy(vector[None], threshold, CONFIG, shift=shift)) for vector, threshold in cases
+    ]
 
 
 def beats(vector: NDArray[np.int64]) -> list[int]:
@@ -63,17 +65,20 @@ async def send(dut, source: Source, cases: list[Case]) -> None:
         await source.send(words[-1:])
 
 
-async def run(dut, cases: list[Case], *, idle: str = "never", stall: str = "never") -> None:
+async def run(
+    dut, cases: list[Case], *, idle: str = "never", stall: str = "never", shift: int = 0
+) -> None:
     """Every result must be golden's, in order, and nothing more may come."""
     await start(dut)
+    dut.shift.value = shift
     monitors = Monitor(dut, "i"), Monitor(dut, "o")
     source, sink = Source(dut, "i", idle=idle), Sink(dut, "o", stall=stall)
     sending = cocotb.start_soon(send(dut, source, cases))
     got = await sink.receive(len(cases))
     await within(10, dut.clk, sending)
     await sink.expect_silence(80)
-    for (vector, threshold), word, want in zip(cases, got, expected(cases)):
-        head = f"{len(vector)} classes {vector[:8].tolist()}, threshold {threshold}"
+    for (vector, threshold), word, want in zip(cases, got, expected(cases, shift)):
+        head = f"shift {shift}, {len(vector)} classes {vector[:8].tolist()}, threshold {threshold}"
         assert word == want, f"{head}: {word:#x}, not {want:#x}"
     assert [m.beats for m in monitors] == [sum(len(v) for v, _ in cases), len(cases)]
 
@@ -85,9 +90,9 @@ def random_vector(rng: np.random.Generator, size: int) -> NDArray[np.int64]:
     return quantise(2.0 ** rng.uniform(-4, 5) * rng.standard_normal(size), CONFIG)
 
 
-def near(rng: np.random.Generator, vector: NDArray[np.int64]) -> Case:
+def near(rng: np.random.Generator, vector: NDArray[np.int64], shift: int = 0) -> Case:
     """The vector with a threshold on, just above, just below or far from its entropy."""
-    own = int(entropy(vector[None], 0, CONFIG).entropy[0])
+    own = int(entropy(vector[None], 0, CONFIG, shift=shift).entropy[0])
     threshold = [own, own + 1, own - 1, int(rng.integers(CONFIG.threshold_max))][rng.integers(4)]
     return vector, min(max(threshold, 0), CONFIG.threshold_max)
 
@@ -158,6 +163,18 @@ async def random(dut) -> None:
     count = 400 if GIVEN["thorough"] else 20
     sizes = rng.integers(1, largest, count)
     await run(dut, [near(rng, random_vector(rng, int(size))) for size in sizes])
+
+
+@cocotb.test()
+async def every_shift(dut) -> None:
+    """Vectors whose logits reach 2^shift times as far, each with a threshold near its entropy."""
+    rng = np.random.default_rng(cocotb.RANDOM_SEED)
+    for shift in range(1 << CONFIG.SHIFT_WIDTH):
+        sizes = (2, 3, 6) if GIVEN["thorough"] else (2, 3)
+        vectors = [vector for size in sizes for vector in corners(size)]
+        # distances of about one nat, which a shift brings back to where e^−a counts
+        vectors += [random_vector(rng, int(size)) >> shift for size in rng.integers(2, 7, 8)]
+        await run(dut, [near(rng, vector, shift) for vector in vectors], shift=shift)
 
 
 @cocotb.test(skip=not DEFAULT)

@@ -44,7 +44,7 @@ async def run(dut, distances: np.ndarray, idle: str) -> None:
 @cocotb.test()
 async def every_distance(dut) -> None:
     stride = parameters()["stride"]
-    ends = np.array([0, 1, (1 << 17) - 1, 1 << 17, (1 << 19) + 3, (1 << 20) - 1])
+    ends = [0, 1, (1 << 17) - 1, 1 << 17, (1 << 19) + 3, (1 << 20) - 1, 1 << 20, (1 << 27) - 1]
     zero_from = int(27 * np.log(2) * (1 << CONFIG.logit_fraction))
     last_steps = np.arange(zero_from - 50, zero_from + 50)
     inside = np.arange(0, zero_from + 1000, stride)

@@ -37,12 +37,12 @@ def head(logits: list[int], threshold: int) -> int:
     return word
 
 
-def distances(logits: list[int]) -> list[int]:
+def distances(logits: list[int], shift: int) -> list[int]:
     """The distances' words; none with a fault."""
     if fault_of(len(logits)):
         return []
-    words = [max(logits) - x for x in logits]
-    return [*words[:-1], words[-1] | 1 << CONFIG.logit_width]
+    words = [(max(logits) - x) << shift for x in logits]
+    return [*words[:-1], words[-1] | 1 << CONFIG.shifted_width]
 
 
 @cocotb.test()
@@ -56,12 +56,18 @@ async def patterns(dut) -> None:
             low, high = CONFIG.logit_min, CONFIG.logit_max + 1
             vectors = [rng.integers(low, high, n).tolist() for n in sizes]
             vectors[0] = [low, high - 1, high - 1, low, 0]
-            await run(dut, vectors, idle, stall, names[number - 2])
+            shift = int(rng.integers(1 << CONFIG.SHIFT_WIDTH))
+            await run(dut, vectors, idle, stall, names[number - 2], shift)
+    for shift in range(1 << CONFIG.SHIFT_WIDTH):
+        await run(dut, [[low, high - 1], [5, 4, 3]], "never", "never", "never", shift)
 
 
-async def run(dut, vectors: list[list[int]], idle: str, stall: str, head_stall: str) -> None:
+async def run(
+    dut, vectors: list[list[int]], idle: str, stall: str, head_stall: str, shift: int
+) -> None:
     """Both outputs must be the definition's, in order."""
     await start(dut)
+    dut.shift.value = shift
     monitors = [Monitor(dut, name) for name in ("i", "distances", "vector")]
     source = Source(dut, "i", idle=idle)
     distance_sink = Sink(dut, "distances", stall=stall)
@@ -76,7 +82,7 @@ async def run(dut, vectors: list[list[int]], idle: str, stall: str, head_stall: 
             await source.send([words[-1] | 1 << CONFIG.logit_width])
 
     cocotb.start_soon(send())
-    want_distances = [d for v in vectors for d in distances(v)]
+    want_distances = [d for v in vectors for d in distances(v, shift)]
     receiving = cocotb.start_soon(distance_sink.receive(len(want_distances)))
     heads = await head_sink.receive(len(vectors))
     assert heads == [head(v, t) for t, v in enumerate(vectors)]

@@ -109,6 +109,29 @@ def test_threshold_ends() -> None:
     assert entropy(rows, CONFIG.threshold_max).exit.all()
 
 
+@pytest.mark.parametrize("shift", range(1, 8))
+def test_shifted_logits_against_float64(shift: int) -> None:
+    """The entropy is that of logits 2^shift times as large; the class is the same."""
+    rng = np.random.default_rng(shift)
+    for size in (2, 3, 8, 100):
+        spread = 2.0 ** rng.uniform(-4, 5, (500, 1)) / 2**shift
+        rows = quantise(spread * rng.standard_normal((500, size)), CONFIG)
+        got = entropy(rows, shift=shift)
+        assert np.abs(got.entropy / NAT - entropy_float64(rows << shift, CONFIG)).max() < 0.0003
+        assert (got.argmax == rows.argmax(axis=1)).all()
+
+
+def test_logits_that_saturated_without_a_shift() -> None:
+    """40 and 50 in 16 bits with ten fraction bits: a tie of the first class, or the second's."""
+    config = EntropyConfig(logit_width=16, logit_fraction=10)
+    logits = np.array([[40, 50, 0]]) * 1024
+    tied = entropy(np.clip(logits, config.logit_min, config.logit_max), 0, config)
+    assert tied.argmax[0] == 0 and abs(tied.entropy[0] / NAT - np.log(2)) < 0.001
+    right = entropy(logits >> 1, 0, config, shift=1)
+    assert right.argmax[0] == 1
+    assert abs(right.entropy[0] / NAT - 11 * np.exp(-10)) < 0.0003
+
+
 @given(st.data())
 @settings(max_examples=200)
 def test_golden_is_its_definition_in_exact_fractions(data: st.DataObject) -> None:

@@ -68,9 +68,9 @@ def test_golden_is_zero_below_half_of_its_last_bit() -> None:
     assert (got[a > zero_from + 1] == 0).all()
 
 
-@pytest.mark.parametrize("distance", [-1, 1 << 20])
+@pytest.mark.parametrize("distance", [-1, 1 << 27])
 def test_golden_refuses_a_distance_out_of_range(distance: int) -> None:
-    message = f"distance must be between 0 and 1048575, not {distance}…{distance}"
+    message = f"distance must be between 0 and 134217727, not {distance}…{distance}"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         exponential(distance, EntropyConfig())
 
@@ -86,7 +86,7 @@ class Probe(wiring.Component):
     def __init__(self, config: EntropyConfig):
         super().__init__(
             {
-                "i__payload": In(config.logit_width),
+                "i__payload": In(config.shifted_width),
                 "i__valid": In(1),
                 "o__payload": Out(config.exp_width),
                 "o__valid": Out(1),

@@ -27,8 +27,10 @@ V, WIDTH = CONFIG.lanes, CONFIG.width
 LOW, HIGH = CONFIG.min_value, CONFIG.max_value
 
 
-def golden(values: np.ndarray) -> np.ndarray:
-    return tanh(values, CONFIG) if isinstance(CONFIG, TanhConfig) else gelu(values, CONFIG)
+def golden(values: np.ndarray, shift: int = 0) -> np.ndarray:
+    if isinstance(CONFIG, TanhConfig):
+        return tanh(values, CONFIG)
+    return gelu(values, CONFIG, shift=shift)
 
 
 def words(values: np.ndarray, lasts: list[bool]) -> list[int]:
@@ -53,10 +55,14 @@ async def begin(dut, watched: tuple[str, ...] = ("i", "o")) -> None:
         Monitor(dut, name)
 
 
-async def check(dut, values: np.ndarray, *, idle: str = "never", stall: str = "never") -> None:
+async def check(
+    dut, values: np.ndarray, *, idle: str = "never", stall: str = "never", shift: int = 0
+) -> None:
     """Send the values and compare all that comes out."""
     lasts = [random.random() < 0.3 for _ in range(len(values) // V)]
-    expected = words(golden(values), lasts)
+    expected = words(golden(values, shift), lasts)
+    if isinstance(CONFIG, GeluConfig):
+        dut.shift.value = shift
     cocotb.start_soon(Source(dut, "i", idle=idle).send(words(values, lasts)))
     sink = Sink(dut, "o", stall=stall)
     got = await sink.receive(len(expected), timeout_cycles=20 * len(expected) + 50)
@@ -80,6 +86,19 @@ async def corners(dut) -> None:
     near = np.concatenate([nodes + d for d in (-1, 0, 1)])
     values = np.concatenate([[LOW, LOW + 1, HIGH - 1, HIGH], near, -near])
     await check(dut, padded(values[(values >= LOW) & (values <= HIGH)]))
+
+
+@cocotb.test(timeout_time=5, timeout_unit="ms", skip=isinstance(CONFIG, TanhConfig))
+async def every_shift(dut) -> None:
+    """The whole range coarsely; both sides of every chord's ends, and all about 0."""
+    await begin(dut)
+    for shift in range(1, 1 << CONFIG.shift_width):
+        nodes = np.arange(len(CONFIG.table.base) + 2) << CONFIG.position_width >> shift
+        near = np.concatenate([nodes + d for d in (-1, 0, 1)])
+        coarse = np.arange(LOW, HIGH + 1, 61 * STRIDE)
+        fine = np.arange(-(1 << CONFIG.fraction), 1 << CONFIG.fraction, STRIDE)
+        values = np.concatenate([[LOW, LOW + 1, HIGH - 1, HIGH], near, -near, coarse, fine])
+        await check(dut, padded(values[(values >= LOW) & (values <= HIGH)]), shift=shift)
 
 
 @cocotb.test(timeout_time=5, timeout_unit="ms")

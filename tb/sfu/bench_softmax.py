@@ -52,9 +52,8 @@ class Row:
             for scores, keep, last in self._with_last(self.scores, self.keep)
         ]
 
-    @property
-    def expected(self) -> list[int]:
-        p = softmax(self.scores.reshape(-1), CONFIG, keep=self.keep.reshape(-1))
+    def expected(self, shift: int = 0) -> list[int]:
+        p = softmax(self.scores.reshape(-1), CONFIG, keep=self.keep.reshape(-1), shift=shift)
         return [
             pack(values, 16) | last << (16 * V)
             for values, last in self._with_last(p.reshape(-1, V))
@@ -81,10 +80,13 @@ async def begin(dut, watched: tuple[str, ...] = ("i", "o")) -> None:
         Monitor(dut, name)
 
 
-async def check(dut, rows: list[Row], *, idle: str = "never", stall: str = "never") -> None:
+async def check(
+    dut, rows: list[Row], *, idle: str = "never", stall: str = "never", shift: int = 0
+) -> None:
     """Send the rows, those too long among them, and see exactly the others come out."""
     fitting = [row for row in rows if row.beats <= DEPTH]
-    expected = [beat for row in fitting for beat in row.expected]
+    expected = [beat for row in fitting for beat in row.expected(shift)]
+    dut.shift.value = shift
     sent = [beat for row in rows for beat in row.sent]
     limit = 200 + 20 * len(sent) + 50 * len(rows)
     sending = cocotb.start_soon(Source(dut, "i", idle=idle).send(sent))
@@ -114,10 +116,24 @@ async def long_stall_then_rows_in_order(dut) -> None:
     sending = cocotb.start_soon(Source(dut, "i").send(b for row in rows for b in row.sent))
     await ClockCycles(dut.clk, 250)
     assert not sending.done()
-    expected = [beat for row in rows for beat in row.expected]
+    expected = [beat for row in rows for beat in row.expected()]
     assert await Sink(dut, "o").receive(len(expected)) == expected
     await sending
     await Sink(dut, "o").expect_silence(Softmax(CONFIG).latency(2))
+
+
+@cocotb.test()
+async def every_shift(dut) -> None:
+    """Distances of every depth below the largest score, at every shift of them."""
+    await begin(dut)
+    for shift in range(1 << CONFIG.SHIFT_WIDTH):
+        steps = np.arange(0, min(26 * ONE, HIGH - LOW), 7 if SHORT else 1) >> shift
+        depths = np.unique(steps)[:: 5 if SHORT else 1]
+        room = V * min(DEPTH, 12) - 1
+        chunks = [depths[k : k + room] for k in range(0, len(depths), room)]
+        rows = [Row.of([HIGH, *(HIGH - chunk)]) for chunk in chunks]
+        rows += [Row.of([LOW, HIGH]), Row.of([LOW] * V, False), random_row(1), random_row(2)]
+        await check(dut, rows, idle="bursts", stall="bursts", shift=shift)
 
 
 @cocotb.test()

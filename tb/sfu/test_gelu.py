@@ -29,6 +29,25 @@ def test_golden_is_within_the_bound_everywhere(config: GeluConfig) -> None:
     assert error.max() <= 1.5 * unit
 
 
+@pytest.mark.parametrize("config", CONFIGS, ids=str)
+def test_shifted_values_are_within_the_same_bound(config: GeluConfig) -> None:
+    """Values that reach 2^shift times as far: 3/2 units of the last place that is left."""
+    for shift in range(1, 1 << config.shift_width):
+        values, unit = all_inputs(config), 2.0 ** (shift - config.fraction)
+        exact = exact_gelu(values.astype(np.float64) * unit, config.form)
+        assert np.abs(gelu(values, config, shift=shift) * unit - exact).max() <= 1.5 * unit
+
+
+def test_values_that_saturated_without_a_shift() -> None:
+    """GELU of 40 is 40, which 16 bits with eleven fraction bits do not hold."""
+    config = GeluConfig()
+    assert gelu(config.max_value, config) / 2048 < 16
+    assert gelu(40 << 9, config, shift=2) / 512 == 40
+    assert gelu(-(40 << 9), config, shift=2) == 0
+    with pytest.raises(ValueError, match=r"^shift of GELU must be between 0 and 7, not 8$"):
+        gelu(0, config, shift=8)
+
+
 @pytest.mark.parametrize("form", GeluForm)
 def test_default_format_keeps_the_contract(form: GeluForm) -> None:
     """2^−10 at 11 fraction bits, where 2^−8·max(1, |x|) is asked for."""

@@ -43,14 +43,16 @@ def sum_bound(kept: NDArray) -> NDArray[np.float64]:
     return 2.0**-12 + kept * 2.0**-15
 
 
-def check_rows(scores: NDArray, config: SoftmaxConfig, keep: NDArray | None = None) -> float:
+def check_rows(
+    scores: NDArray, config: SoftmaxConfig, keep: NDArray | None = None, shift: int = 0
+) -> float:
     """Every stated property of a batch of rows; the largest error."""
     keep = np.ones(scores.shape, dtype=bool) if keep is None else keep
-    p = softmax(scores, config, keep=keep)
+    p = softmax(scores, config, keep=keep, shift=shift)
     assert p.min() >= 0 and p.max() <= UNIT
     assert not p[~keep].any()
     kept = keep.sum(axis=-1)
-    error = np.abs(p / UNIT - exact_softmax(scores, keep, config))
+    error = np.abs(p / UNIT - exact_softmax(scores << shift, keep, config))
     assert error.max() <= BOUND
     sums = p.sum(axis=-1) / UNIT
     some = kept > 0
@@ -66,8 +68,9 @@ def check_rows(scores: NDArray, config: SoftmaxConfig, keep: NDArray | None = No
 @pytest.mark.parametrize("config", CONFIGS, ids=str)
 def test_power_is_within_its_bound_everywhere(config: SoftmaxConfig) -> None:
     """Every d that counts: 1 at 0, falling, relative error 2^−13.5; rounded, within 2^−14."""
-    seen = min(1 << config.width, (config.power_fraction + 2) << config.fraction)
-    beyond = np.arange(seen, 1 << config.width, 997)
+    last = 1 << config.distance_width
+    seen = min(last, (config.power_fraction + 2) << config.fraction)
+    beyond = np.linspace(seen, last - 1, 10_000).astype(np.int64)
     distance = np.concatenate([np.arange(seen), beyond])
     exact = np.exp2(-distance / (1 << config.fraction))
     e = power(distance, config)
@@ -110,6 +113,29 @@ def test_golden_within_bounds_for_random_rows(config: SoftmaxConfig) -> None:
         p = softmax(scores, config, keep=keep)
         assert not p[0].any()
         assert p[1].tolist() == [0] * (scores.shape[1] - 1) + [UNIT]
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=str)
+def test_shifted_scores_are_within_the_same_bound(config: SoftmaxConfig) -> None:
+    """Rows that reach 2^shift times as far, against float64 of what they stand for."""
+    for shift in range(1, 1 << config.SHIFT_WIDTH):
+        for scores, keep in random_rows(config):
+            check_rows(scores >> shift, config, keep, shift)
+        check_rows(
+            np.array([[config.score_min, config.score_max, 0]])[:, : config.positions],
+            config,
+            shift=shift,
+        )
+
+
+def test_rows_that_saturated_without_a_shift() -> None:
+    """Scores of 100 and 90, which 16 bits with nine fraction bits do not hold."""
+    config = SoftmaxConfig()
+    scores = np.array([100, 90]) * (1 << config.fraction)
+    clipped = np.clip(scores, config.score_min, config.score_max)
+    assert softmax(clipped, config).tolist() == [UNIT // 2, UNIT // 2]
+    first, second = softmax(scores >> 1, config, shift=1) / UNIT
+    assert abs(first - 1 / (1 + 2**-10)) <= BOUND and abs(second - 2**-10) <= BOUND
 
 
 @settings(max_examples=200)
@@ -158,8 +184,12 @@ def test_golden_takes_rows_along_the_last_axis() -> None:
     [
         (lambda c: softmax([0, 512], c), "scores must be between -512 and 511, not 0…512"),
         (lambda c: softmax([0] * 16, c), "a row must have at most 15 positions, not 16"),
-        (lambda c: power([-1], c), "distance must be between 0 and 1023, not -1…-1"),
-        (lambda c: power([1024], c), "distance must be between 0 and 1023, not 1024…1024"),
+        (lambda c: power([-1], c), "distance must be between 0 and 131071, not -1…-1"),
+        (
+            lambda c: power([1 << 17], c),
+            "distance must be between 0 and 131071, not 131072…131072",
+        ),
+        (lambda c: softmax([0], c, shift=8), "shift of softmax must be between 0 and 7, not 8"),
         (lambda c: reciprocal([5], c), "sum of powers must be between 131072 and 1966080, not 5…5"),
     ],
 )

@@ -79,6 +79,15 @@ async def operands(dut) -> None:
     ]
     await driver.run(program)
     await driver.compare()
+    # the shift of one must not reach the rows of the other, which are still under way
+    model.begin_program()
+    program = [
+        model.special(opcode, wide, 2, L + 1, given={"a_shift": shift, **others})
+        for opcode, others in ((Opcode.SOFTMAX, {"span": 0}), (Opcode.GELU, {"has_lifts": 0}))
+        for shift in (0, 7, 1, 1, 0)
+    ]
+    await driver.run(program)
+    await driver.compare()
     model.begin_program()
     program = [
         model.special(Opcode.GELU, codes, 3, columns, given={"has_lifts": 1, "exponent": exponent})

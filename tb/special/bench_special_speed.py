@@ -26,7 +26,7 @@ async def speed(dut) -> None:
     await driver.load()
     engine = SpecialEngine(MACHINE)
     for opcode, kind, rows, columns, given in (
-        (Opcode.SOFTMAX, CODES, 16, 64, {"span": 0}),
+        (Opcode.SOFTMAX, CODES, 16, 64, {"span": 0, "a_shift": 2}),
         (Opcode.SOFTMAX, WIDE, 5, 128, {"span": 20}),
         (Opcode.GELU, CODES, 4, 256, {"has_lifts": 0}),
         (Opcode.GELU, WIDE, 4, 512, {}),
@@ -55,8 +55,8 @@ async def streams(dut) -> None:
     driver = SpecialDriver(dut, model)
     await driver.load()
     for opcode, count, rows, columns, least, given in (
-        (Opcode.SOFTMAX, 4, 8, 64, 0.80, {}),
-        (Opcode.GELU, 2, 4, 256, 0.93, {"has_lifts": 0}),
+        (Opcode.SOFTMAX, 4, 8, 64, 0.80, {"a_shift": 1}),
+        (Opcode.GELU, 2, 4, 256, 0.93, {"has_lifts": 0, "a_shift": 1}),
         (Opcode.TANH, 2, 4, 256, 0.93, {}),
         (Opcode.GELU, 1, 8, 256, 0.75, {"has_lifts": 1}),
         (Opcode.LAYERNORM, 1, 16, 128, 0.55, {"has_b": 1}),

@@ -130,8 +130,10 @@ class Model:
         operands = [a_range]
         match opcode:
             case Opcode.SOFTMAX:
+                values["a_shift"] = int(rng.choice([0, 0, 0, 1, 3, 7]))
                 values["span"] = int(rng.choice([0, 1, 2, max(1, columns // 3), 65535]))
             case Opcode.GELU:
+                values["a_shift"] = int(rng.choice([0, 0, 0, 1, 3, 7]))
                 values["has_lifts"] = int(rng.random() < 0.6)
                 values["p_address"], _, _ = self._place(1, columns, [], high=small)
             case Opcode.LAYERNORM:
@@ -181,6 +183,7 @@ class Model:
         o_address, o_stride, o_range = self._place(rows, record, [a_range], low=low)
         self._written.append(o_range)
         values = {"rows": rows, "columns": columns, "a_address": a_address, "a_stride": a_stride}
+        values["a_shift"] = int(self.rng.choice([0, 1, 3, 7]))
         instruction = Instruction(
             Opcode.ENTROPY, values | {"o_address": o_address, "o_stride": o_stride}
         )

@@ -57,6 +57,8 @@ class EntropyConfig:
     """Fraction bits of the threshold, of ln S and of the entropy, in nats."""
     ENTROPY_WIDTH: ClassVar[int] = 19
     """Bits of the threshold and of the entropy, unsigned: 0 … 8 nats, above ln 1024."""
+    SHIFT_WIDTH: ClassVar[int] = 3
+    """Bits of the left shift of a distance a."""
     EXP_FRACTION: ClassVar[int] = 26
     """Fraction bits of e^−a and of S."""
     EXP_RANGE_BITS: ClassVar[int] = 5
@@ -105,9 +107,14 @@ class EntropyConfig:
         return (self.max_classes - 1).bit_length()
 
     @property
+    def shifted_width(self) -> int:
+        """Bits of a once it is shifted."""
+        return self.logit_width + (1 << self.SHIFT_WIDTH) - 1
+
+    @property
     def distance_width(self) -> int:
         """Bits of a where e^−a is not 0."""
-        return min(self.logit_width, self.logit_fraction + self.EXP_RANGE_BITS)
+        return min(self.shifted_width, self.logit_fraction + self.EXP_RANGE_BITS)
 
     @property
     def exp_width(self) -> int:

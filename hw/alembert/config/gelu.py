@@ -107,6 +107,12 @@ class GeluConfig:
         return self.fraction - self.pieces_log2
 
     @property
+    def shift_width(self) -> int:
+        """Bits of the shift of values that have fewer fraction bits than F: 3, or as many as keep
+        one shifted last place within a chord."""
+        return min(3, (self.position_width + 1).bit_length() - 1)
+
+    @property
     def domain_log2(self) -> int:
         """The table covers |x| < 2^``domain_log2``: beyond, g is less than one last place."""
         return 2 if _lack(Decimal(4), self.form) < Decimal(2) ** -self.fraction else 3

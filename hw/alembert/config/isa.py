@@ -203,6 +203,7 @@ _OPERANDS = (
     Operand("epsilon", 160, 32, "added to n²·variance, in units of the values' last bit squared"),
     Operand("span", 160, 16, "keys at a distance of at least this are masked; 0: none is"),
     Operand("shift", 192, 6, "right shift after the multiplier"),
+    Operand("a_shift", 192, 3, "what is read of a stands for 2^a_shift times as much"),
     Operand("exponent", 198, 10, "of the encoder, or the right shift of a wide result", True),
     Operand("b_multiplier", 208, 16, "what a code of the second operand is multiplied by"),
     Operand("p_address", 224, 20, "first word of the parameters of the columns"),
@@ -317,14 +318,15 @@ _FORMATS = (
     InstructionFormat(
         Opcode.SOFTMAX,
         Unit.SPECIAL,
-        ("rows", "columns", *_O, "kind", *_A, "span", "exponent"),
-        "Rows of wide scores, in units of log2, to probabilities.",
+        ("rows", "columns", *_O, "kind", *_A, "a_shift", "span", "exponent"),
+        "Rows of wide scores times 2^a_shift, in units of log2, to probabilities.",
     ),
     InstructionFormat(
         Opcode.GELU,
         Unit.SPECIAL,
-        ("rows", "columns", *_O, "kind", *_A, "has_lifts", "p_address", "exponent"),
-        "Wide numbers to their GELU; a column's codes are encoded with exponent + lift.",
+        ("rows", "columns", *_O, "kind", *_A, "a_shift", "has_lifts", "p_address", "exponent"),
+        "Wide numbers times 2^a_shift to their GELU over 2^a_shift; a column's codes are encoded "
+        "with exponent + lift.",
     ),
     InstructionFormat(
         Opcode.LAYERNORM,
@@ -354,8 +356,8 @@ _FORMATS = (
     InstructionFormat(
         Opcode.ENTROPY,
         Unit.ENTROPY,
-        ("rows", "columns", *_O, *_A),
-        "Entropy and largest of each row of wide logits; one record a row.",
+        ("rows", "columns", *_O, *_A, "a_shift"),
+        "Entropy and largest of each row of wide logits times 2^a_shift; one record a row.",
     ),
 )
 

@@ -51,6 +51,8 @@ class SoftmaxConfig:
     """Fraction bits of a probability, and of e where it is multiplied."""
     PROBABILITY_WIDTH: ClassVar[int] = 16
     """Bits of a probability, unsigned; the largest is 1."""
+    SHIFT_WIDTH: ClassVar[int] = 3
+    """Bits of the left shift of a distance m − x."""
     POWER_TABLE_BITS: ClassVar[int] = 5
     """log2 of the number of chords of 2^−f; fewer fraction bits of a score need fewer."""
     POWER_TABLE_FRACTION: ClassVar[int] = 16
@@ -96,6 +98,11 @@ class SoftmaxConfig:
         return (1 << (self.width - 1)) - 1
 
     @property
+    def distance_width(self) -> int:
+        """Bits of m − x once it is shifted."""
+        return self.width + (1 << self.SHIFT_WIDTH) - 1
+
+    @property
     def power_fraction(self) -> int:
         """G, fraction bits of e where it is summed: all that is cut off in a row is below 2^−13."""
         return max(self.POWER_TABLE_FRACTION, 13 + (self.positions - 1).bit_length())
@@ -113,7 +120,7 @@ class SoftmaxConfig:
     @property
     def shift_width(self) -> int:
         """Bits of the integer part of m − x that matter; 0 is what is shifted further."""
-        return min(self.width - self.fraction, self.power_fraction.bit_length())
+        return min(self.distance_width - self.fraction, self.power_fraction.bit_length())
 
     @property
     def sum_width(self) -> int:

@@ -18,9 +18,10 @@ __all__ = ["EarlyExit"]
 class EarlyExit(wiring.Component):
     """Compares the entropy of a vector of logits with a threshold, without dividing.
 
-    With m = max x, d = x − m ≤ 0, S = Σ e^d and W = Σ d·e^d the entropy of softmax(x) is
-    H = ln S − W/S. The result says ``exit`` where S·(ln S − T) < W, that is H < T, strictly. The
-    entropy is within 0.0003 nats of the logits' own, for every vector the configuration admits.
+    With x = logit · 2^shift, m = max x, d = x − m ≤ 0, S = Σ e^d and W = Σ d·e^d the entropy of
+    softmax(x) is H = ln S − W/S. The result says ``exit`` where S·(ln S − T) < W, that is H < T,
+    strictly. The entropy is within 0.0003 nats of the logits' own, for every vector the
+    configuration admits.
 
     Parameters
     ----------
@@ -34,6 +35,8 @@ class EarlyExit(wiring.Component):
     threshold : In(config.ENTROPY_WIDTH)
         T in nats, unsigned with ``ENTROPY_FRACTION`` fraction bits. It is sampled on the edge that
         takes a vector's last logit. 0 never exits; all ones always exits.
+    shift : In(config.SHIFT_WIDTH)
+        For logits that reach further than their bits do. Steady while vectors are under way.
     o : Out(stream of EarlyExitResult(config))
         One beat a vector, in order. ``argmax`` is the first of equal maxima. ``entropy`` is rounded
         down, so that ``entropy < threshold`` says the same as ``exit``.
@@ -53,6 +56,7 @@ class EarlyExit(wiring.Component):
 
     i: stream.Interface
     threshold: Signal
+    shift: Signal
     o: stream.Interface
 
     fault_latency = LogitBuffer.fault_latency
@@ -64,6 +68,7 @@ class EarlyExit(wiring.Component):
             {
                 "i": In(stream.Signature(Logit(config))),
                 "threshold": In(config.ENTROPY_WIDTH),
+                "shift": In(config.SHIFT_WIDTH),
                 "o": Out(stream.Signature(EarlyExitResult(config))),
             }
         )
@@ -91,6 +96,7 @@ class EarlyExit(wiring.Component):
         head = buffer.vector.payload
         m.d.comb += [
             buffer.threshold.eq(self.threshold),
+            buffer.shift.eq(self.shift),
             comparator.i.payload.sum.eq(accumulator.o.payload.sum),
             comparator.i.payload.weighted.eq(accumulator.o.payload.weighted),
             comparator.i.payload.threshold.eq(head.threshold),

@@ -21,12 +21,12 @@ class Exponential(wiring.Component):
     Parameters
     ----------
     config : EntropyConfig
-        Width and fraction bits of a (those of a logit); the result has ``EXP_FRACTION`` fraction
-        bits.
+        Width of a, and its fraction bits, those of a logit; the result has ``EXP_FRACTION``
+        fraction bits.
 
     Members
     -------
-    i : In(stream of unsigned(config.logit_width), always ready)
+    i : In(stream of unsigned(config.shifted_width), always ready)
         a, with ``logit_fraction`` fraction bits.
     o : Out(stream of unsigned(config.exp_width), always ready)
         e^−a. It cannot be stalled.
@@ -44,7 +44,7 @@ class Exponential(wiring.Component):
     def __init__(self, config: EntropyConfig):
         super().__init__(
             {
-                "i": In(stream.Signature(unsigned(config.logit_width), always_ready=True)),
+                "i": In(stream.Signature(unsigned(config.shifted_width), always_ready=True)),
                 "o": Out(stream.Signature(unsigned(config.exp_width), always_ready=True)),
             }
         )

@@ -37,10 +37,10 @@ class VectorHead(data.StructLayout):
 
 
 class Distance(data.StructLayout):
-    """Distance a = max − logit ≥ 0 of one class: ``value`` (unsigned), ``last``."""
+    """Distance a = (max − logit) · 2^shift ≥ 0 of one class: ``value`` (unsigned), ``last``."""
 
     def __init__(self, config: EntropyConfig):
-        super().__init__({"value": config.logit_width, "last": 1})
+        super().__init__({"value": config.shifted_width, "last": 1})
 
 
 class Sums(data.StructLayout):

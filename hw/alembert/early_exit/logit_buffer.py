@@ -27,8 +27,10 @@ class LogitBuffer(wiring.Component):
         and including the last.
     threshold : In(config.ENTROPY_WIDTH)
         Sampled on the edge that takes a vector's last logit.
+    shift : In(config.SHIFT_WIDTH)
+        Steady while distances are sent.
     distances : Out(stream of Distance(config))
-        max − logit of every class in order; none for a vector with a fault.
+        (max − logit) · 2^shift of every class in order; none for a vector with a fault.
     vector : Out(stream of VectorHead(config))
         One beat a vector, valid once its distances are gone. The next vector's distances begin
         after it is taken.
@@ -45,6 +47,7 @@ class LogitBuffer(wiring.Component):
 
     i: stream.Interface
     threshold: Signal
+    shift: Signal
     distances: stream.Interface
     vector: stream.Interface
 
@@ -56,6 +59,7 @@ class LogitBuffer(wiring.Component):
             {
                 "i": In(stream.Signature(Logit(config))),
                 "threshold": In(config.ENTROPY_WIDTH),
+                "shift": In(config.SHIFT_WIDTH),
                 "distances": Out(stream.Signature(Distance(config))),
                 "vector": Out(stream.Signature(VectorHead(config))),
             }
@@ -150,6 +154,7 @@ class LogitBuffer(wiring.Component):
         valid, last = Signal(), Signal()
         advance = ~valid | self.distances.ready  # the memory's output holds while it is stalled
         final = index == head.num_classes - 1
+        distance = Signal(c.logit_width)
         m.d.comb += [
             port.addr.eq(Cat(index[: c.index_width], ~bank)),
             port.en.eq(advance),
@@ -157,7 +162,8 @@ class LogitBuffer(wiring.Component):
             idle.eq(~active & ~valid),
             self.distances.valid.eq(valid),
             self.distances.payload.last.eq(last),
-            self.distances.payload.value.eq(head.max_logit - port.data),
+            distance.eq(head.max_logit - port.data),
+            self.distances.payload.value.eq(distance << self.shift),
         ]
         with m.If(begin):
             m.d.sync += [pending.eq(1), index.eq(0)]

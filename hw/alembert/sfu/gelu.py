@@ -21,6 +21,7 @@ class _Lane(wiring.Component):
     """
 
     i: Signal
+    shift: Signal
     enable: Signal
     o: Signal
 
@@ -29,7 +30,12 @@ class _Lane(wiring.Component):
     def __init__(self, config: GeluConfig):
         self._config = config
         super().__init__(
-            {"i": In(signed(config.width)), "enable": In(1), "o": Out(signed(config.width))}
+            {
+                "i": In(signed(config.width)),
+                "shift": In(config.shift_width),
+                "enable": In(1),
+                "o": Out(signed(config.width)),
+            }
         )
 
     def elaborate(self, platform) -> Module:
@@ -38,13 +44,13 @@ class _Lane(wiring.Component):
         negative = self.i[-1]
         folded = Signal(c.width - 1)
         m.d.comb += folded.eq(self.i[:-1] ^ negative.replicate(c.width - 1))
+        shifted = folded << self.shift
         end = c.fraction + c.domain_log2
         is_far = Signal()
-        if end < c.width - 1:
-            m.d.comb += is_far.eq(folded[end:].any())
+        m.d.comb += is_far.eq(shifted[end:].any())
 
         # 1: the chord; the half that rounds the point on it is in the table already
-        index = folded[c.position_width : end]
+        index = shifted[c.position_width : end]
         half = 1 << (c.GUARD_WIDTH - 1)
         bases = [base + half for base in c.table.base[: 1 << len(index)]]
         steps = c.table.step[: 1 << len(index)]
@@ -56,7 +62,7 @@ class _Lane(wiring.Component):
             m.d.sync += [
                 base.eq(Mux(is_far, 0, Array(bases)[index])),
                 step.eq(Mux(is_far, 0, Array(steps)[index])),
-                position.eq(folded[: c.position_width] + negative),
+                position.eq(shifted[: c.position_width] + (negative << self.shift)),
                 relu.eq(self.i[:-1] & (~negative).replicate(c.width - 1)),
             ]
 
@@ -71,9 +77,11 @@ class _Lane(wiring.Component):
                 positive.eq(relu),
             ]
 
-        # 3: GELU
+        # 3: GELU; a half of the last place that is left rounds up
+        rounded = Signal(len(lack) + 1)
+        m.d.comb += rounded.eq((lack + ((Const(1) << self.shift) >> 1)) >> self.shift)
         with m.If(self.enable):
-            m.d.sync += self.o.eq(positive - lack)
+            m.d.sync += self.o.eq(positive - rounded)
         return m
 
 
@@ -82,8 +90,9 @@ class Gelu(Pointwise):
 
     y = max(x, 0) − g(|x|), g(a) = a·Φ(−a) by a table of chords and rounded half up. For every x,
     |y − gelu(x)| ≤ 3/2 units of the last place, which is below 2^−10 at 11 fraction bits. gelu(0)
-    is exactly 0, and beyond the table, where g is below one last place, y is x or 0. The
-    bit-exact contract is :func:`alembert_golden.gelu.gelu`.
+    is exactly 0, and beyond the table, where g is below one last place, y is x or 0. With a shift
+    s, x and y have s fraction bits less, and the last place is that of what is left. The bit-exact
+    contract is :func:`alembert_golden.gelu.gelu`.
 
     Parameters
     ----------
@@ -94,11 +103,16 @@ class Gelu(Pointwise):
     -------
     i, o
         Streams, as of :class:`alembert.sfu.pointwise.Pointwise`.
+    shift : In(config.shift_width)
+        For values that reach further than they do with all their fraction bits. Steady while
+        values are under way.
 
     Latency: ``latency`` cycles from the edge that takes a beat to the one that can take its
     results. Throughput: one beat a cycle. Reset: drops the beats under way. Errors: none, every
     input is legal and no result can overflow. Source: Hendrycks and Gimpel, arXiv 1606.08415.
     """
+
+    shift: Signal
 
     lane = _Lane
 

@@ -29,6 +29,8 @@ class Pointwise(wiring.Component):
     o : Out(stream of {values: ArrayLayout(signed(w), V), last})
         As many beats, in the same format.
 
+    Whatever else a lane's signature has is a port of all lanes together, to be held steady.
+
     Latency: ``latency`` cycles, the lane's, from the edge that takes a beat to the one that can
     take its results. Throughput: one beat a cycle. Reset: drops the beats under way.
     """
@@ -51,7 +53,16 @@ class Pointwise(wiring.Component):
         beat = data.StructLayout(
             {"values": data.ArrayLayout(signed(config.width), config.lanes), "last": 1}
         )
-        super().__init__({"i": In(stream.Signature(beat)), "o": Out(stream.Signature(beat))})
+        self._lanes = [self.lane(config) for _ in range(config.lanes)]
+        members = self._lanes[0].signature.members
+        self._settings = [name for name in members if name not in ("i", "enable", "o")]
+        super().__init__(
+            {
+                "i": In(stream.Signature(beat)),
+                **{name: members[name] for name in self._settings},
+                "o": Out(stream.Signature(beat)),
+            }
+        )
 
     def elaborate(self, platform) -> Module:
         m = Module()
@@ -68,11 +79,11 @@ class Pointwise(wiring.Component):
                 valid.eq(Cat(self.i.valid, valid)),
                 last.eq(Cat(self.i.payload.last, last)),
             ]
-        for k in range(self._config.lanes):
-            lane = self.lane(self._config)
+        for k, lane in enumerate(self._lanes):
             m.submodules[f"lane_{k}"] = emit_once(lane, key=self._config)
             m.d.comb += [
                 lane.i.eq(self.i.payload.values[k]),
+                *(getattr(lane, name).eq(getattr(self, name)) for name in self._settings),
                 lane.enable.eq(advance),
                 self.o.payload.values[k].eq(lane.o),
             ]

@@ -19,9 +19,9 @@ def look_up(table: Sequence[int], index: Value) -> Value:
 
 
 class Power(wiring.Component):
-    """o = ⌊2^−(maximum − value)⌋ in fixed point, or 0.
+    """o = ⌊2^−((maximum − value) · 2^shift)⌋ in fixed point, or 0.
 
-    With maximum − value = n + f, a point of a chord of 2^−f is shifted right by n. Equality gives
+    With the exponent n + f, a point of a chord of 2^−f is shifted right by n. Equality gives
     exactly 1. A chord lies above the curve; half of the most it does is taken off between its
     ends, which halves the error where a table twice as large would quarter it. The bit-exact
     contract is :func:`alembert_golden.softmax.power`.
@@ -39,6 +39,8 @@ class Power(wiring.Component):
         Not below the value, unless it is not kept.
     keep : In
         0: the result is 0, whatever the value.
+    shift : In, unsigned(config.SHIFT_WIDTH)
+        A cycle later than the value.
     enable : In
         Everything moves on.
     o : Out, unsigned(config.power_fraction + 1)
@@ -51,6 +53,7 @@ class Power(wiring.Component):
     value: Signal
     maximum: Signal
     keep: Signal
+    shift: Signal
     enable: Signal
     o: Signal
 
@@ -63,6 +66,7 @@ class Power(wiring.Component):
                 "value": In(signed(config.width)),
                 "maximum": In(signed(config.width)),
                 "keep": In(1),
+                "shift": In(config.SHIFT_WIDTH),
                 "enable": In(1),
                 "o": Out(config.power_fraction + 1),
             }
@@ -78,8 +82,10 @@ class Power(wiring.Component):
         exists = Signal(reset_less=True)
 
         # 2: look up the chord of 2^−f; what is shifted out of sight is 0
-        chord = distance[c.position_bits : c.fraction]
-        exponent = distance[c.fraction :]
+        shifted = Signal(c.distance_width)
+        m.d.comb += shifted.eq(distance << self.shift)
+        chord = shifted[c.position_bits : c.fraction]
+        exponent = shifted[c.fraction :]
         base = Signal(range(max(table.base) + 1), reset_less=True)
         step = Signal(range(max(table.step) + 1), reset_less=True)
         position = Signal(c.position_bits, reset_less=True)
@@ -105,7 +111,7 @@ class Power(wiring.Component):
                 distance.eq(self.maximum - self.value),
                 exists.eq(self.keep),
                 base.eq(look_up(table.base, chord)),
-                position.eq(distance[: c.position_bits]),
+                position.eq(shifted[: c.position_bits]),
                 shift_2.eq(exponent),
                 near_2.eq(exists & ~exponent[c.shift_width :].any()),
                 significand.eq(point),

@@ -71,12 +71,12 @@ class _Product(wiring.Component):
 
 
 class Softmax(wiring.Component):
-    """p = 2^x / Σ 2^x over the positions of a row that are kept.
+    """p = 2^x / Σ 2^x over the positions of a row that are kept, x = score · 2^shift.
 
     Scores are in units of log2: whoever wants e^x scales them by log2 e before. A first buffer
-    holds a row until its largest score m is known; on the way to the second x becomes
-    e = 2^−(m − x); that one holds the row until 1/S is known, S = Σ e. Each pass overlaps with
-    the other of the row before. The bit-exact contract is
+    holds a row until its largest score m is known; on the way to the second a score becomes
+    e = 2^−((m − score) · 2^shift); that one holds the row until 1/S is known, S = Σ e. Each pass
+    overlaps with the other of the row before. The bit-exact contract is
     :func:`alembert_golden.softmax.softmax`: |p − exact| ≤ 2^−11, p ≤ 1, exactly 0 where not kept.
 
     Parameters
@@ -88,6 +88,8 @@ class Softmax(wiring.Component):
     -------
     i : In, stream of {values: V × signed(width), keep: V bits, last}
         Scores. Where ``keep`` is 0 there is no position: padding of the last beat, or masked.
+    shift : In, unsigned(SHIFT_WIDTH)
+        For scores that reach further than their bits do. Steady while rows are under way.
     o : Out, stream of {values: V × unsigned(16), last}
         As many beats of probabilities, 15 fraction bits. A row with nothing kept is all 0.
     clear : In
@@ -103,6 +105,7 @@ class Softmax(wiring.Component):
     """
 
     i: stream.Interface
+    shift: Signal
     o: stream.Interface
     clear: Signal
     fault: Signal
@@ -120,6 +123,7 @@ class Softmax(wiring.Component):
         super().__init__(
             {
                 "i": In(stream.Signature(self._scores)),
+                "shift": In(config.SHIFT_WIDTH),
                 "o": Out(stream.Signature(beat)),
                 "clear": In(1),
                 "fault": Out(RowFault),
@@ -171,6 +175,7 @@ class Softmax(wiring.Component):
                 lane.value.eq(i.payload.beat.values[k]),
                 lane.maximum.eq(i.payload.reduction),
                 lane.keep.eq(i.payload.beat.keep[k]),
+                lane.shift.eq(self.shift),
                 lane.enable.eq(advance),
                 exact[k].eq(lane.o),
                 o.payload.values[k].eq((lane.o[drop - 1 :] + 1) >> 1),

@@ -28,9 +28,9 @@ __all__ = ["SpecialEngine"]
 class SpecialEngine(wiring.Component):
     """Executes the special functions' instructions, in order; L values a beat.
 
-    A SOFTMAX may follow a SOFTMAX, a TANH a TANH, and a GELU without lifts its like, while rows of
-    the one before are still under way, unless that is of kind TOKEN; all else waits until the one
-    before is done.
+    A SOFTMAX may follow a SOFTMAX, a TANH a TANH, and a GELU without lifts its like, all of the
+    same a_shift, while rows of the one before are still under way, unless that is of kind TOKEN;
+    all else waits until the one before is done.
 
     Parameters
     ----------
@@ -139,9 +139,11 @@ class SpecialEngine(wiring.Component):
 
         plan = planner.plan.payload
         running, may_follow, launches = Signal(8), Signal(), Signal()
+        shift = Signal.like(plan.instruction.a_shift)
         under_way = Signal(range(8))
         opcode, kind = plan.instruction.opcode, plan.instruction.kind
-        is_like = (opcode == running) & ~plan.has_p & may_follow
+        is_like = (opcode == running) & (plan.instruction.a_shift == shift)
+        is_like &= ~plan.has_p & may_follow
         m.d.comb += [
             planner.is_idle.eq(under_way == 0),
             launches.eq(planner.plan.valid & (planner.is_idle | is_like)),
@@ -161,6 +163,7 @@ class SpecialEngine(wiring.Component):
             # multiplier and shift of RESCALE hold still until its last row has left
             m.d.sync += [
                 running.eq(opcode),
+                shift.eq(plan.instruction.a_shift),
                 may_follow.eq(
                     ~plan.has_p & (kind != ResultKind.TOKEN) & (opcode != Opcode.RESCALE)
                 ),

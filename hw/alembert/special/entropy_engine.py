@@ -117,14 +117,15 @@ class EntropyEngine(wiring.Component):
         m.submodules.records = records = self._records
         connect(m, records.write, flipped(self.write_o))
         connect(m, test.o, records.i)
+        held, is_launched = Signal(entropy_instruction()), Signal()
         m.d.comb += [
             test.threshold.eq(self.threshold),
+            test.shift.eq(held.a_shift),
             self.exit_all.eq(records.exit_all),
             self.first_class.eq(records.first_class),
             self.first_entropy.eq(records.first_entropy),
         ]
 
-        held, is_launched = Signal(entropy_instruction()), Signal()
         plan = Signal(EntropyPlan())
         reason = Signal(EntropyEngineFault)
         refused, offers, walk, walks = Signal(), Signal(), Signal(), Signal()

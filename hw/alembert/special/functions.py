@@ -37,8 +37,8 @@ class SpecialFunctions(wiring.Component):
     Members
     -------
     plan : In, stream of SpecialPlan, always ready
-        Holds from the next cycle on. Another opcode, or another LAYERNORM or RESCALE, only when
-        the values of all rows have left.
+        Holds from the next cycle on. Another opcode, another a_shift, or another LAYERNORM or
+        RESCALE, only when the values of all rows have left.
     i : In, stream of OperandBeat
     parameters : In, stream of {first, second}
         L γ and L β of 16 bits: for LAYERNORM, a beat for each that leaves; for RESCALE with a bias
@@ -130,6 +130,8 @@ class SpecialFunctions(wiring.Component):
         connect(m, residual.o, norm.i)
         m.d.comb += [
             softmax.i.payload["keep"].eq(beat["keep"]),
+            softmax.shift.eq(given.a_shift),
+            gelu.shift.eq(given.a_shift),
             residual.codes.valid.eq(residual.wide.valid),
             residual.codes.payload.last.eq(beat.last),
             residual.multiplier.eq(given.b_multiplier),

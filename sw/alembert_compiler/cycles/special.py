@@ -101,7 +101,8 @@ class SpecialUnit:
             has_parameters = has_lifts or has_bias or given.opcode is Opcode.LAYERNORM
             is_token = given["kind"] == ResultKind.TOKEN
             planned = record.taken + SPECIAL_PLAN
-            if given.opcode is running and not has_parameters:
+            kept = (given.opcode, given.instruction.operands.get("a_shift", 0))
+            if kept == running and not has_parameters:
                 # operands of the next are read as soon as those of the one before have entered
                 start = max(planned, self._entered)
                 launched = max(start, self._left)
@@ -130,7 +131,7 @@ class SpecialUnit:
             self._queue.end(record, done)
             self._quantiser = None
             alone = has_parameters or is_token or given.opcode is Opcode.RESCALE
-            running = None if alone else given.opcode
+            running = None if alone else kept
             taken = launched
 
     def _wait(self, beats: int) -> int:
