@@ -55,6 +55,24 @@ def run(*arguments: str | Path) -> Result:
     return CliRunner().invoke(app, ["compile", *map(str, arguments)])
 
 
+def test_what_saturates_is_warned_of(tmp_path: Path) -> None:
+    """A line on standard error, and the image all the same."""
+    place, output = tmp_path / "model", tmp_path / "x.image"
+    place.mkdir()
+    tensors = float_tensors(random_model(CONFIG, (PARTS[0], PARTS[4]), classes=3))
+    tensors["off_ramps.1.bias"] = np.array([9e3, 0, 0])
+    write_folder(place, tensors)
+    (place / "ids.txt").write_text(IDS)
+    result = run(place, *PRESET, "--calibrate", place / "ids.txt", "--output", output)
+    assert (result.exit_code, output.is_file()) == (0, True)
+    (line,) = result.stderr.splitlines()
+    assert re.fullmatch(
+        "warning: logits of classifier 1 saturate at ±4096: 1 of 3 reach further in the "
+        r"calibration, class 0 ±\d+",
+        line,
+    )
+
+
 def test_the_image_is_the_compilers(folder: Path, tmp_path: Path) -> None:
     output = tmp_path / "x.image"
     options = ["--length", "16", "--spans", "0,4", "--ranges", "percentile:99.5"]

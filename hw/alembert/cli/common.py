@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -20,6 +23,7 @@ __all__ = [
     "fail",
     "preset_named",
     "progress_bar",
+    "shown_warnings",
     "write",
 ]
 
@@ -44,6 +48,18 @@ def fail(error: Exception | str, code: int) -> NoReturn:
     """Print one line to standard error, and exit."""
     _errors.print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(code)
+
+
+@contextlib.contextmanager
+def shown_warnings() -> Iterator[None]:
+    """Warnings that come up inside are printed to standard error, a line each."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            yield
+        finally:
+            for each in dict.fromkeys(str(each.message) for each in caught):
+                _errors.print(f"warning: {each}", markup=False, highlight=False, soft_wrap=True)
 
 
 def preset_named(name: str) -> Preset:

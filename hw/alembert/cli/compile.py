@@ -9,7 +9,7 @@ import typer
 from rich import box
 from rich.table import Table
 
-from .common import USER_ERROR, PresetName, console, fail, preset_named
+from .common import USER_ERROR, PresetName, console, fail, preset_named, shown_warnings
 
 if TYPE_CHECKING:
     from alembert_compiler.image import Image
@@ -67,7 +67,8 @@ def compile(
     """Compile a BERT or ALBERT for a machine, and write its image.
 
     Prints the size of the program and of the image, how much of the scratchpad they take, and the
-    cycles of a pass at the longest sentence, by the cycle model.
+    cycles of a pass at the longest sentence, by the cycle model. Warns of layers whose numbers
+    leave the machine's range.
 
     Example: alembert compile models/r8-float32 --preset edge16_int8 --output r8.image
     --calibrate stories.txt --cut
@@ -146,16 +147,17 @@ def _compile(
     )
     with np.errstate(all="ignore"):  # what is not finite is refused
         statistics = measure(model, sentences, spans=spans)
-    return compile_model(
-        model,
-        machine,
-        statistics,
-        max_length=length,
-        max_targets=targets,
-        head=_head(model) if head == "auto" else head,
-        spans=spans,
-        quantisation=quantisation,
-    )
+    with shown_warnings():
+        return compile_model(
+            model,
+            machine,
+            statistics,
+            max_length=length,
+            max_targets=targets,
+            head=_head(model) if head == "auto" else head,
+            spans=spans,
+            quantisation=quantisation,
+        )
 
 
 def _head(model: Model) -> str:

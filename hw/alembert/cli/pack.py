@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .common import FLOW_ERROR, USER_ERROR, console, fail, progress_bar
+from .common import FLOW_ERROR, USER_ERROR, console, fail, progress_bar, shown_warnings
 
 __all__ = ["pack"]
 
@@ -45,7 +45,7 @@ def pack(
         (seed,) = seeds
         pieces = [WordPieces.load(folder / "tokenizer.json") for folder in folders]
         vocabulary = load_model(folders[0]).config.vocab_size
-        with progress_bar() as progress:
+        with shown_warnings(), progress_bar() as progress:
             bar = progress.add_task("Reuters R8", total=None)
             data = R8Data.of(*fetch_reuters(), vocabulary=vocabulary, seed=seed)
             if any(each.vocabulary != data.pieces.vocabulary for each in pieces):

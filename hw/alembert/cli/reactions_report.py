@@ -13,6 +13,7 @@ from rich.table import Table
 
 from ..config.isa import Unit
 from ..config.machine import MachineConfig
+from .common import shown_warnings
 
 if TYPE_CHECKING:
     from alembert_compiler.workloads import ReactionModel
@@ -77,7 +78,8 @@ def show_reactions(
         step("pretrained ALBERT")
         model = load_albert()
         step("calibrate, quantise, pack")
-        image = compile_reactions(model, machine)
+        with shown_warnings():
+            image = compile_reactions(model, machine)
         reactions = list(masked_reactions(model, masked))[:count]
         runs: list[ReactionRun] = []
         with Session(device, image) as session:
