@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from .checks import finite_array, require_float
 from .hessian import checked_hessian
 
-__all__ = ["RoundRow", "at_scale", "descending", "redistribute"]
+__all__ = ["NotPositiveDefiniteError", "RoundRow", "at_scale", "descending", "redistribute"]
 
 Float64 = NDArray[np.float64]
 
@@ -48,6 +48,10 @@ def descending(hessian: Float64) -> NDArray[np.int64]:
     What the largest inputs get wrong, the others can still make up for.
     """
     return np.argsort(-np.diag(hessian), kind="stable")
+
+
+class NotPositiveDefiniteError(ValueError):
+    """A Hessian that has no inverse to make up for errors by, or none that is exact enough."""
 
 
 def redistribute(
@@ -92,8 +96,10 @@ def redistribute(
     TypeError
         An argument is of the wrong kind.
     ValueError
-        NaN, infinity or shapes that do not fit; an order that is none; parameters out of their
-        ranges; or a Hessian that is not positive definite with this damping.
+        NaN, infinity or shapes that do not fit; an order that is none; or parameters out of their
+        ranges.
+    NotPositiveDefiniteError
+        The Hessian is not positive definite with this damping; a ValueError, too.
     """
     exact = finite_array(weights, "weights")
     if exact.ndim != 2:
@@ -145,7 +151,7 @@ def _upper_factor(hessian: Float64, order: NDArray[np.int64], damping: float) ->
         np.linalg.cholesky(damped)  # an inverse of what is not positive definite may look so
         return np.linalg.cholesky(np.linalg.inv(damped)).T.astype(np.float64, copy=False)
     except np.linalg.LinAlgError:
-        raise ValueError(
+        raise NotPositiveDefiniteError(
             f"Hessian must be positive definite with damping {damping!r}: more inputs are needed, "
             f"or more damping"
         ) from None

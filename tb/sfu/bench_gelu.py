@@ -91,6 +91,7 @@ async def corners(dut) -> None:
 @cocotb.test(timeout_time=5, timeout_unit="ms", skip=isinstance(CONFIG, TanhConfig))
 async def every_shift(dut) -> None:
     """The whole range coarsely; both sides of every chord's ends, and all about 0."""
+    assert isinstance(CONFIG, GeluConfig)
     await begin(dut)
     for shift in range(1, 1 << CONFIG.shift_width):
         nodes = np.arange(len(CONFIG.table.base) + 2) << CONFIG.position_width >> shift
