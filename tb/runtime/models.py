@@ -17,13 +17,14 @@ from alembert_compiler.model import Model
 from alembert_compiler.tensor_names import PARTS
 from alembert_runtime import MemoryRange
 from compiler.compiled_models import BERT, CONFIG, TOKENS, calibration_of, random_model
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
     "MACHINE",
     "MEMORY",
     "TOKENS",
     "classifier_image",
+    "far_reaching_image",
     "image_with_spans",
     "masked_image",
     "patched",
@@ -62,6 +63,23 @@ def classifier_image() -> Image:
 def pooled_image() -> Image:
     """A layer for each pass, heads that see only some tokens, and a classifier behind a pooler."""
     return image_with_spans(random_model(BERT, PARTS[:4], classes=5), [[3, 0], [0, 2], [5, 9]])
+
+
+@cache
+def far_reaching_image() -> Image:
+    """Scores beyond 64, inputs of GELU beyond 16 and logits beyond 32: all are read shifted."""
+
+    def enlarge(name: str, tensor: NDArray) -> NDArray:
+        factors = {"attention.self.query.weight": 40, "intermediate.dense.weight": 10}
+        factors |= {"classifier.weight": 60}
+        return tensor * next((by for part, by in factors.items() if part in name), 1)
+
+    model = random_model(BERT, PARTS[:4], classes=5).map_tensors(enlarge)
+    image = compile_model(model, MACHINE, calibration_of(model), max_length=16, head="classifier")
+    code = image.program_code
+    for opcode in (Opcode.SOFTMAX, Opcode.GELU, Opcode.ENTROPY):
+        assert max(each["a_shift"] for each in code if each.opcode is opcode) > 0
+    return image
 
 
 def image_with_spans(model: Model, spans: ArrayLike) -> Image:

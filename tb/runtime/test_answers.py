@@ -17,6 +17,7 @@ from runtime.models import (
     MEMORY,
     TOKENS,
     classifier_image,
+    far_reaching_image,
     masked_image,
     pooled_image,
 )
@@ -57,6 +58,14 @@ def _check_against_machine(tokens: ArrayLike, targets: list[int], found: Answer)
     for field, of_record in (("class", "predicted_class"), ("entropy", "entropy")):
         expected = [[getattr(each, of_record) for each in row] for row in found.records]
         assert records[field].tolist() == expected
+
+
+def test_numbers_that_reach_far(golden: GoldenDevice, simulated: MakeDevice) -> None:
+    """Functions that shift what they read back, on the whole machine."""
+    oracle, session = both(golden, simulated, far_reaching_image())
+    for tokens in (TOKENS[0], TOKENS[2, :5]):
+        assert session.run(tokens) == oracle.run(tokens)
+        np.testing.assert_array_equal(session.output(), oracle.output())
 
 
 def test_early_exit(golden: GoldenDevice, simulated: MakeDevice) -> None:
