@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from alembert.config.isa import Unit
+from alembert.config.isa import Opcode, Unit
 from alembert_compiler.cycles import predict
 from alembert_runtime import Session
 from runtime.conftest import MakeDevice
-from runtime.models import MACHINE, TOKENS, masked_image
+from runtime.models import MACHINE, TOKENS, far_reaching_image, masked_image
 
 ANSWER = 10
 """Cycles until memory answers a burst that it was written."""
@@ -38,3 +38,17 @@ def test_runs_take_what_is_predicted(simulated: MakeDevice, latency: int) -> Non
         assert predicted.units[Unit.MATRIX].work == units[Unit.MATRIX].issues
         for unit, counted in predicted.units.items():
             assert counted.instructions == units[unit].instructions, unit
+
+
+def test_softmax_waits_for_one_of_another_shift(simulated: MakeDevice) -> None:
+    """Heads whose scores reach differently far: rows of both are not under way at once."""
+    image = far_reaching_image()
+    shifts = {each["a_shift"] for each in image.program_code if each.opcode is Opcode.SOFTMAX}
+    assert len(shifts) > 1
+    session = Session(simulated(read_latency=40, write_latency=ANSWER), image)
+    counters = session.run(TOKENS[0]).counters
+    assert counters is not None
+    predicted = predict(MACHINE, image, length=13, latency=40, answer=ANSWER)
+    assert abs(predicted.cycles - counters.cycles) <= 0.02 * counters.cycles
+    busy = counters.units[Unit.SPECIAL].busy
+    assert abs(predicted.units[Unit.SPECIAL].busy - busy) <= 0.02 * busy
