@@ -18,6 +18,7 @@ __all__ = [
     "PresetName",
     "console",
     "fail",
+    "note",
     "preset_named",
     "progress_bar",
     "write",
@@ -44,6 +45,11 @@ def fail(error: Exception | str, code: int) -> NoReturn:
     """Print one line to standard error, and exit."""
     _errors.print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(code)
+
+
+def note(text: str) -> None:
+    """Print one line to standard error, and go on."""
+    _errors.print(f"note: {text}", markup=False, highlight=False, soft_wrap=True)
 
 
 def preset_named(name: str) -> Preset:
