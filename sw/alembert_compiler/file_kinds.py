@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["foreign_kind", "text_kind"]
+__all__ = ["TEXT_BYTES", "foreign_kind", "text_kind"]
 
 _POINTER = b"version https://git-lfs.github.com/spec/"
-_POINTER_OR_PAGE_BYTES = 1024
+TEXT_BYTES = 1024
+"""Of a file's beginning, that tell what text it is."""
 _PAGE = re.compile(rb"\s*<(!doctype\s+html|html|head|body)\b", re.IGNORECASE)
 _XML = re.compile(rb"\s*<(\?xml|[a-z])", re.IGNORECASE)
 
@@ -40,7 +41,7 @@ def text_kind(contents: bytes) -> str | None:
 
     The rest of a sentence that begins with the file's name; None of any other file.
     """
-    start = contents[:_POINTER_OR_PAGE_BYTES].removeprefix(b"\xef\xbb\xbf")
+    start = contents[:TEXT_BYTES].removeprefix(b"\xef\xbb\xbf")
     if start.startswith(_POINTER):
         return "is a Git LFS pointer, not the file itself: git lfs pull in its folder fetches that"
     if _PAGE.match(start):
@@ -65,7 +66,7 @@ def foreign_kind(contents: bytes) -> str | None:
         return f"is msgpack, as Flax writes it: {_CONVERT}"
     if contents and not contents.strip(b"\0"):
         return f"holds {len(contents)} bytes of zeros, and no weights: fetch it anew"
-    if _is_text(contents[:_POINTER_OR_PAGE_BYTES]):
+    if _is_text(contents[:TEXT_BYTES]):
         return f"is text, {_quoted(contents)}, and holds no weights: fetch it anew"
     return None
 

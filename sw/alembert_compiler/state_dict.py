@@ -21,8 +21,8 @@ _TRAINING = (
 def flatten(value: Any) -> dict[str, TensorReference]:
     """The tensors of nested dictionaries, by dotted names.
 
-    Plain values are left out; beside a dictionary of tensors so are lists, and the state of
-    optimisers and of the training itself.
+    Plain values are left out; beside a dictionary of tensors so are lists, single numbers, and
+    the state of optimisers and of the training itself.
 
     Raises
     ------
@@ -68,8 +68,12 @@ def _without_training(value: Any) -> Any:
     parts = [item for item in model.values() if isinstance(item, dict)]
     if not any(any(all_references(part)) for part in parts):
         return value
-    kept = (dict, TensorReference, *_PLAIN)
-    return {key: item for key, item in model.items() if isinstance(item, kept)}
+    return {key: item for key, item in model.items() if _may_be_weights(item)}
+
+
+def _may_be_weights(item: Any) -> bool:
+    """Not a list, nor a number by itself: a loss or a score."""
+    return bool(item.shape) if isinstance(item, TensorReference) else isinstance(item, dict)
 
 
 def _kind(value: Any) -> str:

@@ -134,6 +134,15 @@ def test_in_place_of_any_file(name: str, tmp_path: Path) -> None:
         assert str(caught.value).endswith(f"{name} {KINDS[kind][1]}")
 
 
+def test_in_place_of_a_gguf_file(tmp_path: Path) -> None:
+    path = tmp_path / "x.gguf"
+    for contents, kind in ((POINTER, "a pointer"), (PAGE, "a page"), (b"", "nothing")):
+        path.write_bytes(contents)
+        with pytest.raises(ValueError) as caught:
+            load_model(path)
+        assert str(caught.value) == f"x.gguf {KINDS[kind][1]}"
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

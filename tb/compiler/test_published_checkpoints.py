@@ -219,6 +219,7 @@ def test_a_trainers_dictionary(
         torch_file(
             {
                 "epoch": 3,
+                "best": np.ones((), "f4"),
                 "losses": [0.7, 0.3],
                 name: behind("model.")(TENSORS),
                 "optimizer": moments,
