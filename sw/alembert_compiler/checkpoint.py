@@ -9,6 +9,7 @@ of the storages) and then the storages, each a count in eight bytes and its elem
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,7 +19,9 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 from numpy.typing import NDArray
 
+from .file_kinds import foreign_kind
 from .safetensors_file import is_safetensors, load_safetensors
+from .state_dict import all_references, flatten
 from .torch_pickle import CheckpointError, StorageReference, TensorReference, unpickle
 
 __all__ = ["CheckpointError", "load_checkpoint"]
@@ -26,8 +29,9 @@ __all__ = ["CheckpointError", "load_checkpoint"]
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PROTOCOL = 1001
 
-_MAX_DEPTH = 16
-_PLAIN = (int, float, str, bytes, type(None))
+_FILES = re.compile(r"\.(bin|ckpt|h5|json|npy|onnx|pt|pth|safetensors|txt)$")
+"""Names that no torch archive has within."""
+_ZIP, _PICKLE = b"PK\x03\x04", b"\x80"
 
 _ReadStorage = Callable[[StorageReference], bytes]
 
@@ -62,18 +66,29 @@ def load_checkpoint(
     if name is None:
         name = "checkpoint" if isinstance(source, bytes) else Path(source).name
     try:
-        if not contents:
-            raise CheckpointError("is empty")
-        if is_safetensors(contents):
-            tensors = load_safetensors(contents)
-        else:
-            load = _load_zip if contents.startswith(b"PK\x03\x04") else _load_legacy
-            tensors = load(contents)
+        tensors = _loader(contents)(contents)
         if refuse_nan:
             _refuse_nan(tensors)
     except CheckpointError as error:
         raise CheckpointError(f"{name} {error}") from error.__cause__
     return tensors
+
+
+def _loader(contents: bytes) -> Callable[[bytes], dict[str, NDArray[Any]]]:
+    """What reads a file of this kind."""
+    if not contents:
+        raise CheckpointError("is empty")
+    if is_safetensors(contents):
+        return load_safetensors
+    if (kind := foreign_kind(contents)) is not None:
+        raise CheckpointError(kind)
+    if contents.startswith(_ZIP):
+        return _load_zip
+    if contents.startswith(_PICKLE):
+        return _load_legacy
+    raise CheckpointError(
+        f"is neither a torch checkpoint nor safetensors: it begins with {contents[:8].hex(' ')}"
+    )
 
 
 def _refuse_nan(tensors: Mapping[str, NDArray[Any]]) -> None:
@@ -92,8 +107,10 @@ def _load_legacy(contents: bytes) -> dict[str, NDArray[Any]]:
     machine = unpickle(stream)
     if not isinstance(machine, dict) or machine.get("little_endian") is not True:
         raise CheckpointError("was not written by a little-endian machine")
-    references = _flatten(unpickle(stream))
-    known = _storages(references)
+    value = unpickle(stream)
+    references = flatten(value)
+    # what is left out has a storage, too
+    known = _storages(references | {f"tensor {n}": x for n, x in enumerate(all_references(value))})
     keys = unpickle(stream)
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
         raise CheckpointError("is damaged: its storage keys are not a list of names")
@@ -134,13 +151,21 @@ def _load_zip(contents: bytes) -> dict[str, NDArray[Any]]:
             return _load_archive(archive)
     except CheckpointError:
         raise
-    except (zipfile.BadZipFile, EOFError, OSError, RuntimeError, ValueError) as error:
+    except zipfile.BadZipFile as error:
+        if not zipfile.is_zipfile(io.BytesIO(contents)):
+            raise CheckpointError("is truncated: its archive has no end") from error
+        raise CheckpointError(f"is damaged: {error}") from error
+    except (EOFError, OSError, RuntimeError, ValueError) as error:
         raise CheckpointError(f"is damaged: {error}") from error
 
 
 def _load_archive(archive: zipfile.ZipFile) -> dict[str, NDArray[Any]]:
     sizes = {entry.filename: entry.file_size for entry in archive.infolist()}
     pickles = [path for path in sizes if path.count("/") == 1 and path.endswith("/data.pkl")]
+    if not pickles and (inside := next(filter(_FILES.search, sizes), None)):
+        raise CheckpointError(
+            f"is a zip archive of files, {inside} among them: unpack it, and give the folder"
+        )
     if len(pickles) != 1:
         raise CheckpointError(f"is no torch checkpoint: it holds {len(pickles)} data.pkl, not 1")
     folder = pickles[0].removesuffix("data.pkl")
@@ -150,7 +175,7 @@ def _load_archive(archive: zipfile.ZipFile) -> dict[str, NDArray[Any]]:
         raise CheckpointError("was not written by a little-endian machine")
     if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
         raise CheckpointError("is no torch checkpoint: its archive is compressed")
-    references = _flatten(unpickle(io.BytesIO(archive.read(pickles[0]))))
+    references = flatten(unpickle(io.BytesIO(archive.read(pickles[0]))))
 
     def read(storage: StorageReference) -> bytes:
         path = f"{folder}data/{storage.key}"
@@ -164,31 +189,6 @@ def _load_archive(archive: zipfile.ZipFile) -> dict[str, NDArray[Any]]:
         return archive.read(path)
 
     return _materialise(references, read)
-
-
-def _flatten(value: Any) -> dict[str, TensorReference]:
-    """The tensors of nested dictionaries, by dotted names."""
-    found: dict[str, TensorReference] = {}
-
-    def visit(value: Any, path: tuple[str, ...]) -> None:
-        name = ".".join(path)
-        if isinstance(value, TensorReference) and path:
-            if name in found:
-                raise CheckpointError(f"holds two tensors called {name}")
-            found[name] = value
-        elif isinstance(value, dict) and len(path) < _MAX_DEPTH:
-            for key, item in value.items():
-                visit(item, (*path, str(key)))
-        elif not (path and isinstance(value, _PLAIN)):
-            where = f" at {name}" if path else ""
-            raise CheckpointError(f"holds a {_kind(value)}{where}, not tensors by name")
-
-    visit(value, ())
-    return found
-
-
-def _kind(value: Any) -> str:
-    return "tensor" if isinstance(value, TensorReference) else type(value).__name__
 
 
 def _storages(references: Mapping[str, TensorReference]) -> dict[str, StorageReference]:

@@ -15,6 +15,7 @@ import struct
 from itertools import pairwise
 from typing import NamedTuple
 
+from .file_kinds import TEXT_BYTES, text_kind
 from .gguf_library import TYPES, block_of, type_name
 from .torch_pickle import CheckpointError
 
@@ -116,7 +117,8 @@ def check_header(contents: memoryview) -> None:
         raise CheckpointError("is empty")
     cursor = _Cursor(contents)
     if bytes(contents[:4]) != _MAGIC:
-        raise CheckpointError("is no GGUF file: it does not begin with GGUF")
+        kind = text_kind(bytes(contents[:TEXT_BYTES]))
+        raise CheckpointError(kind or "is no GGUF file: it does not begin with GGUF")
     cursor.take(4, "the magic number")
     _check_version(bytes(cursor.take(4, "the version")))
     # both numbers come before what they count

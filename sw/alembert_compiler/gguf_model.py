@@ -26,14 +26,21 @@ _DIMENSIONS = {
     "intermediate_size": "bert.feed_forward_length",
     "max_position_embeddings": "bert.context_length",
 }
+_ROWS = {
+    "bert.feed_forward_length": "blk.0.ffn_up.weight",
+    "bert.context_length": "position_embd.weight",
+}
+"""Dimensions that may be left out, and the tables whose rows show them."""
+_SEGMENTS = "token_types.weight"
 _EPSILON = "bert.attention.layer_norm_epsilon"
 _REQUIRED: dict[str, tuple[Any, str]] = {
-    "split.count": (1, "the file is in one part"),
     "bert.attention.causal": (False, "every token sees all others"),
     "bert.attention.max_alibi_bias": (0, "positions are added to the words"),
     "bert.expert_count": (0, "one feed-forward network"),
 }
 """What may be left out, and must be otherwise, and why."""
+_WHOLE = (0, 1)
+"""Parts of a file that is whole: what merges parts into one writes 0."""
 _PARTS = ("encoder", "pooler", "classifier")
 """Which have names in this architecture; the converter drops masked-language heads."""
 _FUSED = "attn_qkv"
@@ -87,18 +94,24 @@ def gguf_config(file: GgufFile, *, hidden_act: str = "gelu") -> ModelConfig:
     for key, (required, reason) in _REQUIRED.items():
         if data.get(key, required) != required:
             raise ValueError(f"{key} must be {required!r} ({reason}), not {data[key]!r}")
+    if (parts := data.get("split.count", 1)) not in _WHOLE:
+        raise ValueError(
+            f"split.count must be 1, or 0 of a merged file (all is in one part), not {parts!r}"
+        )
     if rotary := [key for key in data if key.startswith("bert.rope.")]:
         raise ValueError(f"positions must be learned, not rotary as of {rotary[0]}")
+    shown = {key: file.tensors[t].shape[0] for key, t in _ROWS.items() if t in file.tensors}
+    data = {**shown, **data}
     if missing := [key for key in (*_DIMENSIONS.values(), _EPSILON) if key not in data]:
         raise ValueError(f"metadata lack {', '.join(missing)}")
     config = ModelConfig(
         model_type="bert",
         embedding_size=data["bert.embedding_length"],
         vocab_size=_vocabulary(file),
-        type_vocab_size=_or_rows(file, "tokenizer.ggml.token_type_count", "token_types.weight"),
+        type_vocab_size=_or_rows(file, "tokenizer.ggml.token_type_count", _SEGMENTS),
         layer_norm_eps=_shortest(data[_EPSILON]),
         hidden_act=hidden_act,
-        **{field: data[key] for field, key in _DIMENSIONS.items()},
+        **{field: _one(data[key]) for field, key in _DIMENSIONS.items()},
     )
     _check_heads(data, config)
     if config.num_hidden_layers > len(file.tensors):  # names of layers are made of this
@@ -114,7 +127,7 @@ def gguf_tensors(file: GgufFile, config: ModelConfig) -> dict[str, NDArray[Any]]
 
     Weights of linear layers are codes and a scale, "…weight" in int8 and "…weight_scale", where
     the file's blocks agree on a scale: in a matrix of BitNet b1.58, or in each of its rows. All
-    others are in float32.
+    others are in float32. A file without token types has zeros for them, as llama.cpp adds nothing.
 
     ``cls`` is the pooler and ``cls.output`` the classifier: a linear layer and tanh in front of a
     linear layer, on token 0. Tensors of other names keep theirs.
@@ -136,6 +149,9 @@ def gguf_tensors(file: GgufFile, config: ModelConfig) -> dict[str, NDArray[Any]]
             found[name] = tensor.values
         else:
             found[name], found[f"{name}{SCALE}"] = coded
+    if _SEGMENTS not in file.tensors:
+        shape = config.type_vocab_size, config.embedding_size
+        found[names[_SEGMENTS]] = np.zeros(shape, np.float32)
     return found
 
 
@@ -165,6 +181,15 @@ def _or_rows(file: GgufFile, key: str, table: str) -> Any:
     return file.metadata.get(key, rows)
 
 
+def _one(value: Any) -> Any:
+    """The number that an array holds for every layer; anything else as it is."""
+    return (
+        value[0]
+        if isinstance(value, list) and value and value.count(value[0]) == len(value)
+        else value
+    )
+
+
 def _shortest(epsilon: Any) -> Any:
     """1e-12 for 9.999999960041972e-13."""
     if not isinstance(epsilon, float):
@@ -178,5 +203,5 @@ def _check_heads(data: Mapping[str, Any], config: ModelConfig) -> None:
     heads, size = config.num_attention_heads, config.head_size
     for end, required in (("head_count_kv", heads), ("key_length", size), ("value_length", size)):
         key = f"bert.attention.{end}"
-        if data.get(key, required) != required:
+        if _one(data.get(key, required)) != required:
             raise ValueError(f"{key} must be {required}, as of queries, not {data[key]!r}")

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from alembert.config.gelu import GeluForm
 from numpy.typing import NDArray
 
+from .activations import FORMS
 from .coded_weight import CodedWeight
 from .float_functions import gelu, gelu_tanh, layer_norm, linear, softmax
 from .model_config import ModelConfig
@@ -169,5 +171,5 @@ class Layer:
 
 
 def activation(config: ModelConfig, x: Float32) -> Float32:
-    """The model's GELU."""
-    return gelu(x) if config.hidden_act == "gelu" else gelu_tanh(x)
+    """The model's GELU, in its own form."""
+    return gelu(x) if FORMS[config.hidden_act] is GeluForm.ERF else gelu_tanh(x)

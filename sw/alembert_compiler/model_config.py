@@ -4,30 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, fields
-from typing import Any
 
-__all__ = ["MODEL_TYPES", "ModelConfig"]
+from .activations import check_activation
+from .config_json import MODEL_TYPES, parse_config, shape_fields
 
-MODEL_TYPES = ("albert", "bert")
-"""Passes that share one layer, and passes with a layer each."""
-
-_ACTIVATIONS = ("gelu", "gelu_new")
-
-_HEADS = ("Model", "ForMaskedLM", "ForPreTraining", "ForSequenceClassification")
-"""What an architecture may be called, behind the name of its family."""
-
-_REQUIRED: dict[str, tuple[Any, str]] = {
-    "num_hidden_groups": (1, "one shared layer"),
-    "inner_group_num": (1, "one shared layer"),
-    "position_embedding_type": ("absolute", "positions are added to the words"),
-    "is_decoder": (False, "every token sees all others"),
-    "add_cross_attention": (False, "one sequence alone"),
-    "is_encoder_decoder": (False, "one sequence alone"),
-    "pruned_heads": ({}, "all heads are of one size"),
-    "norm_first": (False, "normalisation comes after the residual addition"),
-    "pre_norm": (False, "normalisation comes after the residual addition"),
-}
-"""Fields that may be left out, and what they must be otherwise, and why."""
+__all__ = ["ModelConfig"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +41,8 @@ class ModelConfig:
     layer_norm_eps : float
         ε under layer normalisation's square root.
     hidden_act : str
-        "gelu" (the erf form) or "gelu_new" (the tanh form).
+        A name of :data:`alembert_compiler.activations.FORMS`: "gelu" is the erf form, "gelu_new"
+        the tanh form.
     attention_head_size : int, optional
         Width of a head, if heads were removed (:mod:`alembert_compiler.compaction`) and together
         are narrower than the hidden states. ``hidden_size`` over the number of heads otherwise,
@@ -89,7 +71,9 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         if self.model_type not in MODEL_TYPES:
-            raise ValueError(_wrong_type(self.model_type))
+            raise ValueError(
+                f"model_type must be one of {', '.join(MODEL_TYPES)}, not {self.model_type!r}"
+            )
         for field in fields(self):
             value = getattr(self, field.name)
             if field.type != "int" and (field.type != "int | None" or value is None):
@@ -115,10 +99,7 @@ class ModelConfig:
             )
         if not isinstance(self.layer_norm_eps, float) or not 0 < self.layer_norm_eps < 1:
             raise ValueError(f"layer_norm_eps must be between 0 and 1, not {self.layer_norm_eps!r}")
-        if self.hidden_act not in _ACTIVATIONS:
-            raise ValueError(
-                f"hidden_act must be one of {', '.join(_ACTIVATIONS)}, not {self.hidden_act!r}"
-            )
+        check_activation(self.hidden_act)
 
     @property
     def head_size(self) -> int:
@@ -147,44 +128,17 @@ class ModelConfig:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> ModelConfig:
-        """From the contents of a ``config.json``.
+        """From the contents of a ``config.json``; see :mod:`alembert_compiler.config_json`.
 
         Raises
         ------
         TypeError, ValueError
-            The text is not JSON, lacks a field, describes another kind of model, or one with
-            more than one shared layer.
+            The text is not JSON, describes another kind of model, or one with more than one
+            shared layer.
         """
-        try:
-            values: Any = json.loads(text)
-        except ValueError as error:
-            raise ValueError(f"config is not JSON: {error}") from error
-        kind = values.get("model_type") if isinstance(values, dict) else values
-        if kind not in MODEL_TYPES:
-            raise ValueError(_wrong_type(kind))
-        for name, (required, reason) in _REQUIRED.items():
-            if values.get(name, required) not in (required, None):
-                raise ValueError(f"{name} must be {required!r} ({reason}), not {values[name]!r}")
-        allowed = [f"{kind.capitalize()}{head}" for head in _HEADS]
-        architectures = values.get("architectures") or []
-        if not isinstance(architectures, list):
-            raise ValueError(f"architectures must be a list, not {architectures!r}")
-        for name in architectures:
-            if name not in allowed:
-                raise ValueError(f"architectures must be of {', '.join(allowed)}, not {name!r}")
-        names = [field.name for field in fields(cls)]
-        optional = ("attention_head_size", "embedding_size")[: 1 + (kind == "bert")]
-        if missing := [name for name in names if name not in values and name not in optional]:
-            raise ValueError(f"config lacks {', '.join(missing)}")
-        if kind == "bert":
-            values = {"embedding_size": values["hidden_size"], **values}
-        return cls(**{name: values[name] for name in names if name in values})
+        return cls(**shape_fields(parse_config(text)))
 
     def to_json(self) -> str:
         """The contents of a ``config.json``; :meth:`from_json` reads them."""
         values = {name: value for name, value in asdict(self).items() if value is not None}
         return json.dumps(values, indent=2) + "\n"
-
-
-def _wrong_type(kind: object) -> str:
-    return f"model_type must be one of {', '.join(MODEL_TYPES)}, not {kind!r}"

@@ -7,12 +7,11 @@ import warnings
 
 import numpy as np
 from alembert.config import TernaryFormat
-from alembert.config.gelu import GeluForm
 from alembert.config.machine import MachineConfig
 from numpy.typing import NDArray
 
 from .calibrate import Calibration, Statistics
-from .errors import CompileError, SaturationWarning
+from .errors import SaturationWarning
 from .layer import Dense, Norm
 from .linear_layer import LinearInput, LinearLayer, quantise_linear
 from .model_config import ModelConfig
@@ -42,11 +41,6 @@ class ModelNumbers:
         Behind the name of every part, for messages and to tell layers apart.
     quantisation : Quantisation, optional
         How tensors are rounded.
-
-    Raises
-    ------
-    CompileError
-        The machine has another GELU than the model.
     """
 
     def __init__(
@@ -65,12 +59,6 @@ class ModelNumbers:
         """Contexts and what GELU makes are scaled token by token."""
         # a ternary matrix has one scale, so its inputs must have one too
         self.per_channel = not isinstance(machine.main.vmac.pair.weight, TernaryFormat)
-        form = machine.special.gelu.form
-        known = {GeluForm.ERF: "gelu", GeluForm.TANH: "gelu_new"}[form]
-        if self.config.hidden_act != known:
-            raise CompileError(
-                f"the machine's activation is {known!r}, the model's {self.config.hidden_act!r}"
-            )
 
     def of_pass(self, index: int) -> ModelNumbers:
         """The same of a pass, from 0, through a layer of its own."""

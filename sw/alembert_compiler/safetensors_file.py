@@ -35,7 +35,8 @@ _METADATA = "__metadata__"
 
 def is_safetensors(contents: bytes) -> bool:
     """Whether a file begins as one of these does: no torch checkpoint begins so."""
-    return contents[_PREFIX : _PREFIX + 1] == b"{"
+    # the length of no header reaches its last byte, where a text has a character
+    return contents[_PREFIX - 1 : _PREFIX + 1] == b"\0{"
 
 
 def load_safetensors(contents: bytes) -> dict[str, NDArray[Any]]:

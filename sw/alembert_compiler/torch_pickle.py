@@ -125,6 +125,10 @@ _FUNCTIONS: dict[tuple[str, str], Callable[..., Any]] = {
 }
 
 
+_TRAINERS = ("lightning", "pytorch_lightning", "torch.", "transformers.")
+"""Whose whole objects are pickled in place of their tensors."""
+
+
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("collections", "OrderedDict"):
@@ -133,7 +137,8 @@ class _Unpickler(pickle.Unpickler):
             return _STORAGES[name]
         if (module, name) in _FUNCTIONS:
             return _Admitted(_FUNCTIONS[module, name])
-        raise CheckpointError(f"asks for {module}.{name}, which is no part of a tensor")
+        advice = ": save its state_dict() alone" if module.startswith(_TRAINERS) else ""
+        raise CheckpointError(f"asks for {module}.{name}, which is no part of a tensor{advice}")
 
     def persistent_load(self, pid: Any) -> StorageReference:
         """('storage', type, key, device, count), in legacy files followed by a view or None."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from alembert_compiler.file_kinds import text_kind
 from numpy.typing import NDArray
 
 __all__ = ["SPECIAL", "WordPieces"]
@@ -98,12 +99,16 @@ class WordPieces:
         """
         library = _library()
         try:
-            # the library's own reader panics at some damage; JSON at least is checked before
-            text = path.read_text(encoding="utf-8")
-            json.loads(text)
-            return cls(library.Tokenizer.from_str(text))
+            contents = path.read_bytes()
         except OSError as error:
             raise ValueError(f"{path.name} cannot be read: {error.strerror or error}") from error
+        if (kind := text_kind(contents)) is not None:
+            raise ValueError(f"{path.name} {kind}")
+        try:
+            # the library's own reader panics at some damage; JSON at least is checked before
+            text = contents.decode("utf-8")
+            json.loads(text)
+            return cls(library.Tokenizer.from_str(text))
         except Exception as error:  # the library raises nothing narrower
             raise ValueError(f"{path.name} is not a file of word pieces: {error}") from error
 

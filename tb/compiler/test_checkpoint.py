@@ -115,7 +115,7 @@ def test_from_a_file(tmp_path: Path) -> None:
     path.write_bytes(zip_file({"x": vector([4.0])}, folder="weights"))
     assert load_checkpoint(path)["x"].tolist() == [4]
     assert load_checkpoint(str(path))["x"].tolist() == [4]
-    path.write_bytes(b"garbage")
+    path.write_bytes(b"\x80garbage")
     with pytest.raises(CheckpointError, match=r"^weights\.pt is damaged: "):
         load_checkpoint(path)
     with pytest.raises(FileNotFoundError):

@@ -76,6 +76,15 @@ def test_other_names_are_refused(write: Write, function: Any, name: str) -> None
     _refused(write({"x": Call(function, "1")}), f"asks for {name}, which is no part of a tensor")
 
 
+def test_a_whole_model_is_refused_with_what_to_save() -> None:
+    whole = b"\x80\x02ctransformers.models.bert.modeling_bert\nBertModel\n)R."
+    _refused(
+        whole,
+        "asks for transformers.models.bert.modeling_bert.BertModel, which is no part of a tensor: "
+        "save its state_dict() alone",
+    )
+
+
 @pytest.mark.parametrize(
     ("state", "message"),
     [

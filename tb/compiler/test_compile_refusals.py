@@ -54,11 +54,6 @@ def changed(**fields) -> ModelConfig:
             "reads side by side, not 8",
         ),
         (
-            changed(hidden_act="gelu_new"),
-            EDGE16,
-            "the machine's activation is 'gelu', the model's 'gelu_new'",
-        ),
-        (
             CONFIG,
             replace(EDGE16, main=replace(EDGE16.main, vmacs=8)),
             "the main array must have 16 VMACs, as many as a word has codes, to write values as "

@@ -110,6 +110,7 @@ def test_an_encoder_alone_and_a_classifier_without_a_pooler(tmp_path: Path) -> N
 
 
 KINDS = ("F16", "BF16", "Q4_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q6_K", "TQ1_0", "TQ2_0")
+KINDS += ("IQ4_NL", "IQ4_XS", "IQ3_S", "MXFP4")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -203,7 +204,7 @@ def test_the_tanh_form_on_request(tmp_path: Path) -> None:
     same_model(tanh, Model(replace(CONFIG, hidden_act="gelu_new"), tensors_of()))
     with pytest.raises(ValueError) as caught:
         load_gguf(path, hidden_act="relu")
-    assert str(caught.value) == "x.gguf: hidden_act must be one of gelu, gelu_new, not 'relu'"
+    assert str(caught.value).startswith("x.gguf: hidden_act must be one of gelu, ")
 
 
 def test_vocabulary_and_segments_without_metadata(tmp_path: Path) -> None:
@@ -222,6 +223,53 @@ def test_vocabulary_and_segments_without_metadata(tmp_path: Path) -> None:
 
     write_bert(path, CONFIG, tensors_of(), metadata=says)
     assert gguf_config(read_gguf(path)).vocab_size == 24
+
+
+@pytest.mark.parametrize("add", ["uint16", "int32", "uint64", "int64"])
+def test_a_file_merged_from_parts(tmp_path: Path, add: str) -> None:
+    """Its parts are counted as none; and numbers may be of any type."""
+    path = tmp_path / "x.gguf"
+
+    def merged(writer: gguf.GGUFWriter) -> None:
+        for key, value in (("split.no", 0), ("split.count", 0), ("split.tensors.count", 57)):
+            getattr(writer, f"add_{add}")(key, value)
+        dimensions = ("block_count", "embedding_length", "context_length", "attention.head_count")
+        for key in (f"bert.{name}" for name in dimensions):
+            getattr(writer, f"add_{add}")(key, writer.kv_data[0].pop(key).value)
+
+    write_bert(path, CONFIG, tensors_of(), metadata=merged)
+    same_model(load_model(path), Model(CONFIG, tensors_of()))
+
+
+def test_what_metadata_may_leave_to_the_tensors(tmp_path: Path) -> None:
+    """And an array of one number for every layer."""
+    path = tmp_path / "x.gguf"
+
+    def change(writer: gguf.GGUFWriter) -> None:
+        data = writer.kv_data[0]
+        for key in ("feed_forward_length", "context_length", "attention.causal", "pooling_type"):
+            del data[f"bert.{key}"]
+        heads = data.pop("bert.attention.head_count").value
+        writer.add_array("bert.attention.head_count", [heads] * CONFIG.num_hidden_layers)
+
+    write_bert(path, CONFIG, tensors_of(), metadata=change)
+    same_model(load_model(path), Model(CONFIG, tensors_of()))
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_a_file_without_token_types_adds_nothing_for_them(tmp_path: Path, counted: bool) -> None:
+    path, name = tmp_path / "x.gguf", "bert.embeddings.token_type_embeddings.weight"
+    tensors = tensors_of()
+    del tensors[name]
+
+    def forget(writer: gguf.GGUFWriter) -> None:
+        if not counted:
+            del writer.kv_data[0]["tokenizer.ggml.token_type_count"]
+
+    write_bert(path, CONFIG, tensors, metadata=forget)
+    config = replace(CONFIG, type_vocab_size=2 if counted else 1)
+    zeros = np.zeros((config.type_vocab_size, CONFIG.hidden_size), np.float32)
+    same_model(load_model(path), Model(config, {**tensors, name: zeros}))
 
 
 @pytest.mark.parametrize("epsilon", [1e-12, 1e-5, 1e-6, 2.5e-6, 1e-7])

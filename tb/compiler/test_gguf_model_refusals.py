@@ -35,7 +35,10 @@ METADATA: dict[str, tuple[Mapping[str, Any], str]] = {
         {"bert.expert_count": 8},
         "bert.expert_count must be 0 (one feed-forward network), not 8",
     ),
-    "a part": ({"split.count": 3}, "split.count must be 1 (the file is in one part), not 3"),
+    "a part": (
+        {"split.count": 3},
+        "split.count must be 1, or 0 of a merged file (all is in one part), not 3",
+    ),
     "rotary positions": (
         {"bert.rope.freq_base": 1e4},
         "positions must be learned, not rotary as of bert.rope.freq_base",
@@ -53,8 +56,8 @@ METADATA: dict[str, tuple[Mapping[str, Any], str]] = {
         f"metadata lack bert.block_count, {EPSILON}",
     ),
     "heads of every layer": (
-        {"bert.attention.head_count": [2, 2, 2]},
-        "num_attention_heads must be an int, not [2, 2, 2]",
+        {"bert.attention.head_count": [2, 2, 1]},
+        "num_attention_heads must be an int, not [2, 2, 1]",
     ),
     "no heads": (
         {"bert.attention.head_count": 0},
@@ -113,11 +116,6 @@ TENSORS: dict[str, tuple[Tensors, Tensors, str]] = {
         {"bert.pooler.dense.bias": np.zeros(0, "f4")},
         {},
         "checkpoint lacks bert.pooler.dense.bias",
-    ),
-    "no segments": (
-        {"bert.embeddings.token_type_embeddings.weight": np.zeros(0, "f4")},
-        {},
-        "checkpoint lacks bert.embeddings.token_type_embeddings.weight",
     ),
     "more": (
         {},

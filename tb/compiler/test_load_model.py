@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -126,21 +127,25 @@ def test_nan_is_refused_on_request() -> None:
         load_checkpoint(contents, refuse_nan=True)
 
 
-def _torch_file(tensors: Mapping[str, NDArray[np.float32]]) -> bytes:
-    return zip_file(
-        OrderedDict(
-            (
-                name,
-                Tensor(
-                    Storage("FloatStorage", values.ravel(), key=str(number)),
-                    0,
-                    values.shape,
-                    tuple(stride // 4 for stride in values.strides),
-                ),
-            )
-            for number, (name, values) in enumerate(tensors.items())
-        )
-    )
+def torch_file(tensors: Mapping[str, Any], write: Callable[[Any], bytes] = zip_file) -> bytes:
+    """Arrays, and dictionaries and lists of them, as torch.save writes them."""
+    keys = itertools.count()
+
+    def described(value: Any) -> Any:
+        match value:
+            case np.ndarray():
+                kind = {"f4": "FloatStorage", "i8": "LongStorage"}[value.dtype.str[1:]]
+                strides = tuple(stride // value.itemsize for stride in value.strides)
+                storage = Storage(kind, value.ravel(), key=str(next(keys)))
+                return Tensor(storage, 0, value.shape, strides)
+            case Mapping():
+                return OrderedDict((key, described(each)) for key, each in value.items())
+            case list():
+                return [described(each) for each in value]
+            case _:
+                return value
+
+    return write(described(tensors))
 
 
 def test_a_model_from_either_file(tmp_path: Path) -> None:
@@ -153,14 +158,14 @@ def test_a_model_from_either_file(tmp_path: Path) -> None:
         positions=16,
         classes=3,
     )
-    message = f"{tmp_path.name} must hold config.json and model.safetensors or pytorch_model.bin "
+    message = f"{tmp_path.name} must hold config.json and model.safetensors or pytorch_model.bin, "
     for name, content in (
         ("config.json", json.dumps(BERT).encode()),
-        ("pytorch_model.bin", _torch_file(tensors)),
+        ("pytorch_model.bin", torch_file(tensors)),
     ):
         with pytest.raises(ValueError) as caught:
             load_model(tmp_path)
-        assert str(caught.value) == f"{message}(in one part)"
+        assert str(caught.value) == f"{message}whole or as shards and an index"
         (tmp_path / name).write_bytes(content)
     ids = [1, 22, 3, 4]
     first = load_model(tmp_path).off_ramp_logits(ids)

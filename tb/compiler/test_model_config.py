@@ -112,8 +112,10 @@ def test_a_bert() -> None:
         ),
         (ValueError, "layer_norm_eps must be between 0 and 1, not 0.0", {"layer_norm_eps": 0.0}),
         (
-            *(ValueError, "hidden_act must be one of gelu, gelu_new, not 'relu'"),
-            {"hidden_act": "relu"},
+            ValueError,
+            "hidden_act must be one of gelu, gelu_python, gelu_new, gelu_pytorch_tanh, "
+            "gelu_python_tanh, gelu_fast, gelu_accurate, not 'silu'",
+            {"hidden_act": "silu"},
         ),
     ],
 )
@@ -140,11 +142,6 @@ def test_heads_of_a_size_of_their_own() -> None:
 
 
 def test_what_is_no_config() -> None:
-    for name in ("vocab_size", "hidden_size"):
-        lacking = {key: value for key, value in BERT.items() if key != name}
-        with pytest.raises(ValueError) as caught:
-            ModelConfig.from_json(json.dumps(lacking))
-        assert str(caught.value) == f"config lacks {name}"
     with pytest.raises(ValueError, match=r"^config is not JSON: "):
         ModelConfig.from_json(b"{")
     with pytest.raises(ValueError, match=r"^model_type must be one of albert, bert, not \[\]$"):

@@ -129,6 +129,15 @@ def test_a_gguf_file(tmp_path: Path) -> None:
     assert "the pooler's tanh" in Image.load(output).notes
 
 
+def test_gelu_of_the_other_form_is_noted(folder: Path, tmp_path: Path) -> None:
+    shape = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(shape | {"hidden_act": "gelu_new"}))
+    result = run(folder, "-o", tmp_path / "x", *PRESET, "--calibrate", folder / "ids.txt")
+    assert result.exit_code == 0 and result.stderr.count("\n") == 1
+    assert result.stderr.startswith("note: the model's activation is 'gelu_new', GELU's tanh form")
+    assert (tmp_path / "x").is_file()
+
+
 def _change(name: str, change: Callable[[NDArray], NDArray]) -> Callable[[Path], None]:
     def edit(folder: Path) -> None:
         tensors = dict(load_model(folder).tensors)
@@ -200,12 +209,14 @@ BAD: dict[str, tuple[Callable[[Path], None], list[str], str]] = {
     "folder for a file": (
         _unreadable,
         [],
-        "model must hold config.json and model.safetensors or pytorch_model.bin (in one part)",
+        "model must hold config.json and model.safetensors or pytorch_model.bin, "
+        "whole or as shards and an index",
     ),
     "no config": (
         lambda folder: (folder / "config.json").unlink(),
         [],
-        "model must hold config.json and model.safetensors or pytorch_model.bin (in one part)",
+        "model must hold config.json and model.safetensors or pytorch_model.bin, "
+        "whole or as shards and an index",
     ),
     "config": (
         _as("config.json", "{"),
@@ -282,7 +293,8 @@ def test_other_places(folder: Path, tmp_path: Path) -> None:
         ),
         (
             [tmp_path / "none", "-o", tmp_path / "x", *ids],
-            "none must hold config.json and model.safetensors or pytorch_model.bin (in one part)",
+            "none must hold config.json and model.safetensors or pytorch_model.bin, "
+            "whole or as shards and an index",
         ),
         ([tmp_path / "none.gguf", "-o", tmp_path / "x", *ids], "none.gguf is no file"),
         (
@@ -308,9 +320,9 @@ def test_gguf_types_that_are_not_read(tmp_path: Path) -> None:
     name = b"blk.0.ffn_up.weight"
     # behind a tensor's name: number of dimensions, the dimensions, and its type
     place = content.index(name) + len(name) + 4 + 2 * 8
-    file.write_bytes(content[:place] + (16).to_bytes(4, "little") + content[place + 4 :])
+    file.write_bytes(content[:place] + (26).to_bytes(4, "little") + content[place + 4 :])
     result = run(file, "-o", tmp_path / "x", *PRESET, "--calibrate", tmp_path / "ids.txt")
     assert result.exit_code == 2
-    assert result.stderr.startswith("error: m.gguf holds blk.0.ffn_up.weight of type IQ2_XXS, ")
+    assert result.stderr.startswith("error: m.gguf holds blk.0.ffn_up.weight of type I32, ")
     assert result.stderr.count("\n") == 1
     assert not (tmp_path / "x").exists()

@@ -109,6 +109,13 @@ def test_files_that_are_none(pieces: WordPieces, tmp_path: Path) -> None:
             WordPieces.load(path)
 
 
+def test_a_pointer_in_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "tokenizer.json"
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+    with pytest.raises(ValueError, match=r"^tokenizer.json is a Git LFS pointer, not the file"):
+        WordPieces.load(path)
+
+
 def test_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tokenizers", None)
     message = "word pieces need the tokenizers library: pip install 'alembert[text]' brings it"

@@ -21,6 +21,7 @@ __all__ = [
     "PresetName",
     "console",
     "fail",
+    "note",
     "preset_named",
     "progress_bar",
     "shown_warnings",
@@ -60,6 +61,11 @@ def shown_warnings() -> Iterator[None]:
         finally:
             for each in dict.fromkeys(str(each.message) for each in caught):
                 _errors.print(f"warning: {each}", markup=False, highlight=False, soft_wrap=True)
+
+
+def note(text: str) -> None:
+    """Print one line to standard error, and go on."""
+    _errors.print(f"note: {text}", markup=False, highlight=False, soft_wrap=True)
 
 
 def preset_named(name: str) -> Preset:

@@ -9,7 +9,7 @@ import typer
 from rich import box
 from rich.table import Table
 
-from .common import USER_ERROR, PresetName, console, fail, preset_named, shown_warnings
+from .common import USER_ERROR, PresetName, console, fail, note, preset_named, shown_warnings
 
 if TYPE_CHECKING:
     from alembert_compiler.image import Image
@@ -121,6 +121,7 @@ def _compile(
     spans: list[int] | list[list[int]] | None,
 ) -> Image:
     import numpy as np
+    from alembert_compiler.activations import activation_note
     from alembert_compiler.calibrate import calibrate as measure
     from alembert_compiler.calibration_file import CALIBRATION, TOKENISER, read_calibration
     from alembert_compiler.compile import compile_model, longest_sentence
@@ -147,6 +148,8 @@ def _compile(
     )
     with np.errstate(all="ignore"):  # what is not finite is refused
         statistics = measure(model, sentences, spans=spans)
+    if (text := activation_note(model.config.hidden_act, machine.special.gelu.form)) is not None:
+        note(text)
     with shown_warnings():
         return compile_model(
             model,
