@@ -23,9 +23,18 @@ import re
 import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TypeAlias
 
-__all__ = ["STANDARD_OUTPUT", "Content", "Name", "check_writable", "write_file", "write_files"]
+__all__ = [
+    "STANDARD_OUTPUT",
+    "Content",
+    "Name",
+    "check_writable",
+    "is_standard_output",
+    "write_file",
+    "write_files",
+]
 
 Name: TypeAlias = str | os.PathLike[str]
 _Bytes: TypeAlias = bytes | bytearray | memoryview
@@ -56,7 +65,7 @@ def write_file(path: Name, *parts: Content) -> None:
         commit()
 
 
-def write_files(contents: Mapping[Name, Content]) -> None:
+def write_files(contents: Mapping[Path, Content]) -> None:
     """Write several files: all of them, or none if one cannot be written.
 
     Raises
@@ -85,6 +94,17 @@ def check_writable(path: Name) -> None:
         status = _status(target)
         if status is None and not os.access(os.path.dirname(target), os.W_OK, effective_ids=True):
             raise _error(errno.EACCES, target)
+
+
+def is_standard_output(path: Name) -> bool:
+    """Whether what is written there goes to standard output.
+
+    Raises
+    ------
+    OSError
+        The name leads nowhere.
+    """
+    return _followed(path) == _STREAMS[STANDARD_OUTPUT]
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import resource
 import stat
 import threading
@@ -294,6 +295,22 @@ def test_a_folder_that_takes_no_new_file(folder: Path) -> None:
         finally:
             folder.chmod(0o755)
     assert _read(path) == NEW
+
+
+def test_everything_that_writes_uses_it() -> None:
+    """But the one module, and locks, which hold nothing."""
+    root = Path(__file__).resolve().parents[2]
+    writing = re.compile(
+        r"""\.write_(text|bytes)\(|\bopen\([^)]*["'][wx]|os\.(replace|rename)\(|save_file\("""
+    )
+    found = [
+        f"{path.relative_to(root)}: {match[0]}"
+        for folder in ("hw", "sw", "golden", "bench")
+        for path in sorted((root / folder).rglob("*.py"))
+        if path != root / "hw" / "alembert" / "files.py"
+        for match in writing.finditer(path.read_text(encoding="utf-8"))
+    ]
+    assert not found
 
 
 def test_a_name_keeps_bytes_that_are_not_text(folder: Path) -> None:
