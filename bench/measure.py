@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from alembert.config import PRESETS, VmacConfig
+from alembert.files import write_file
 from alembert.flows.area import measure_area
 from alembert.flows.designs import VMAC_FORMATS, Design, designs, format_pair, vmac_design
 from demo.jobs import JOBS, Job, replay_design, rtl_of, run
@@ -229,9 +230,7 @@ def _save(figures: Iterable[Figure], path: Path) -> None:
     plain = [
         {"name": f.name, "value": f.value, "unit": f.unit, "command": f.command} for f in figures
     ]
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(plain, indent=2) + "\n", encoding="utf-8")
-    part.replace(path)
+    write_file(path, json.dumps(plain, indent=2) + "\n")
 
 
 def main(root: Path, arguments: Sequence[str] | None = None) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from alembert.config import PRESETS
+from alembert.files import write_files
 from figures import FORMATS, GOALS, SHAPES, Figure, load_figures
 
 __all__ = ["main", "readme_section", "results_page"]
@@ -196,8 +197,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             names = ", ".join(str(path.relative_to(options.root)) for path in stale)
             print(f"tables: {names} out of step: run python bench/tables.py", file=sys.stderr)
         return int(bool(stale))
-    for path in stale:
-        path.write_text(wanted[path], encoding="utf-8")
+    write_files({path: wanted[path] for path in stale})
     return 0
 
 

@@ -30,6 +30,7 @@ import zlib
 from pathlib import Path
 
 from alembert.config.isa import ISA_VERSION
+from alembert.files import write_file
 
 __all__ = ["PAGE_BYTES", "ImageError", "data_offset", "read_image_file", "write_image_file"]
 
@@ -53,9 +54,9 @@ def data_offset(described: int) -> int:
 
 
 def write_image_file(path: Path, description: bytes, data: bytes | memoryview) -> None:
-    """Write an image; the file is the whole one, or what was there before.
+    """Write an image, as :func:`alembert.files.write_file` does.
 
-    Who has mapped the former file keeps that one.
+    Who has mapped the former file keeps that one, unless it had to be written over.
 
     Raises
     ------
@@ -67,15 +68,7 @@ def write_image_file(path: Path, description: bytes, data: bytes | memoryview) -
     digests = (hashlib.sha256(part).digest() for part in (stored, data))
     sizes = (len(stored), offset, len(data))
     head = _HEAD.pack(_MAGIC, _VERSION, ISA_VERSION, *sizes, *digests)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with unfinished.open("wb") as handle:
-            handle.write((head + stored).ljust(offset, b"\0"))
-            handle.write(data)
-        unfinished.replace(path)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
+    write_file(path, (head + stored).ljust(offset, b"\0"), data)
 
 
 def read_image_file(path: Path, *, mapped: bool) -> tuple[bytes, bytes | memoryview]:

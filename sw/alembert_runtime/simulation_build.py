@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alembert.config.machine import MachineConfig
+from alembert.files import write_file
 from alembert.flows.simulation import (
     VERILATOR_MAKEFLAGS,
     SimulationError,
@@ -107,7 +108,7 @@ def build_simulation(
 def _locked(path: Path) -> Iterator[None]:
     """One process at a time in a build's folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as handle:
+    with path.open("a") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
@@ -116,7 +117,7 @@ def _build(folder: Path, verilog: str, beat_bytes: int, report: Callable[[str], 
     environment = tool_environment("verilator")
     folder.mkdir(parents=True, exist_ok=True)
     source = folder / f"{TOP}.v"
-    source.write_text(verilog, encoding="utf-8")
+    write_file(source, verilog)
 
     def call(step: str, *command: str) -> None:
         report(step)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from alembert.files import write_file
 from alembert_compiler.file_kinds import text_kind
 from numpy.typing import NDArray
 
@@ -114,7 +115,7 @@ class WordPieces:
 
     def save(self, path: Path) -> None:
         """Write ``tokenizer.json``."""
-        path.write_text(self._tokeniser.to_str(), encoding="utf-8")
+        write_file(path, self._tokeniser.to_str())
 
     def __len__(self) -> int:
         return self._tokeniser.get_vocab_size()

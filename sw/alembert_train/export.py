@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from alembert.files import write_files
 from alembert_compiler.coded_weight import SCALE
 from numpy.typing import NDArray
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 from torch import Tensor, nn
 
 from .albert import Albert
@@ -39,7 +40,6 @@ def save_model(model: Albert, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     config = {name: value for name, value in asdict(model.config).items() if value is not None}
     config |= {"architectures": ["AlbertForSequenceClassification"]}
-    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     tensors: dict[str, NDArray[Any]] = {
         name: np.ascontiguousarray(values.detach().numpy())
         for name, values in model.tensors().items()
@@ -47,7 +47,12 @@ def save_model(model: Albert, folder: Path) -> None:
     if model.scheme.name in CODED_SCHEMES:
         for name, rounded in _rounded_weights(model).items():
             tensors |= _coded(name, rounded)
-    save_file(tensors, folder / "model.safetensors")
+    write_files(
+        {
+            folder / "config.json": json.dumps(config, indent=2) + "\n",
+            folder / "model.safetensors": save(tensors),
+        }
+    )
 
 
 def _rounded_weights(model: Albert) -> dict[str, Tensor]:

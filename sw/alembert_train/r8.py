@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
+from alembert.files import write_file
 from alembert_compiler.calibration_file import CALIBRATION
 from alembert_compiler.model_config import ModelConfig
 from alembert_text.r8_data import LENGTH, R8Data
@@ -218,7 +219,7 @@ def train_variant(
     for technique in techniques:
         if isinstance(technique, LearnedSpan):
             record |= {"spans": technique.spans(), "heads_off": technique.heads_off()}
-    (folder / "training.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    write_file(folder / "training.json", json.dumps(record, indent=2) + "\n")
     return result
 
 
@@ -245,4 +246,4 @@ def _save_calibration(data: R8Data, path: Path) -> None:
     given = data.sentences["train"]
     step = max(1, len(given) // _CALIBRATED)
     rows = [sentence.tolist() for sentence in given[::step][:_CALIBRATED]]
-    path.write_text(json.dumps(rows) + "\n", encoding="utf-8")
+    write_file(path, json.dumps(rows) + "\n")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
+from alembert.files import write_file
 
 from .albert import Albert
 from .settings import Settings
@@ -49,7 +50,6 @@ class TrainingState:
 
     def save(self, path: Path, epochs: Sequence[Mapping[str, Any]]) -> None:
         """Write it, with the epochs that led to it."""
-        unfinished = path.with_name(f"{path.name}.part")
         state = {
             **self._kind,
             "model": self._model.state_dict(),
@@ -58,8 +58,9 @@ class TrainingState:
             "random": torch.get_rng_state(),
             "epochs": [dict(epoch) for epoch in epochs],
         }
-        torch.save(state, unfinished)
-        os.replace(unfinished, path)
+        content = io.BytesIO()
+        torch.save(state, content)
+        write_file(path, content.getbuffer())
 
     def load(self, path: Path) -> list[dict[str, Any]]:
         """Go on from a file; the epochs behind it, none if there is no file.

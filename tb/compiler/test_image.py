@@ -198,7 +198,7 @@ def test_what_cannot_be_written_leaves_what_was_there(
     def fail(*arguments) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "replace", fail)
+    monkeypatch.setattr("alembert.files.os.replace", fail)
     with pytest.raises(OSError, match="No space left"):
         masked_image().save(path)
     assert list(tmp_path.iterdir()) == [path] and Image.load(path) == classifier_image()

@@ -36,9 +36,15 @@ SIMPLE: dict[str, tuple[list[str], str]] = {
     "preset": (["-p", "edge"], "preset of model small must be one of tiny, not 'edge'"),
     "absent": (["--data", "{}/x.tsv"], "cannot read {}/x.tsv: No such file or directory"),
     "folder": (["--data", "{}"], "cannot read {}: Is a directory"),
-    "csv-nowhere": (["--csv", "{}/x/o.csv"], "cannot write to {}/x/o.csv: {}/x is no folder"),
-    "csv-folder": (["--csv", "{}"], "cannot write to {}: it is a folder"),
-    "plot-nowhere": (["--plot", "{}/x/o.svg"], "cannot write to {}/x/o.svg: {}/x is no folder"),
+    "csv-nowhere": (
+        ["--csv", "{}/x/o.csv"],
+        "cannot write to {}/x/o.csv: No such file or directory",
+    ),
+    "csv-folder": (["--csv", "{}"], "cannot write to {}: Is a directory"),
+    "plot-nowhere": (
+        ["--plot", "{}/x/o.svg"],
+        "cannot write to {}/x/o.svg: No such file or directory",
+    ),
     "plot-kind": (
         ["--plot", "{}/o.pdf"],
         "the name of a plot must end with .svg or .png, not 'o.pdf'",

@@ -154,9 +154,9 @@ def test_nothing_changes_when_a_design_cannot_be_made(tmp_path: Path) -> None:
 
 def test_nothing_changes_when_a_folder_is_in_the_way(tmp_path: Path) -> None:
     (tmp_path / "early_exit.json").mkdir()
-    message = r"^\[Errno 21\] early_exit\.json is a directory$"
-    with pytest.raises(IsADirectoryError, match=message):
+    with pytest.raises(IsADirectoryError) as raised:
         generate(TINY[-1:], tmp_path)
+    assert raised.value.filename == str(tmp_path / "early_exit.json")
     assert [path.name for path in tmp_path.iterdir()] == ["early_exit.json"]
 
 

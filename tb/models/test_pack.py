@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -127,16 +128,16 @@ def test_errors_on_the_way_change_nothing(
         packed(folder)
     before = contents(tmp_path)
     fails = OSError(28, "No space left on device")
-    rename, write_text = Path.rename, Path.write_text
+    rename, replace_file = Path.rename, os.replace
 
     def fail_save(self: Image, path: Path) -> None:
         path.write_bytes(b"half")
         raise fails
 
-    def fail_write(self: Path, *arguments, **options) -> int:
-        if self.name == "model.json":
+    def fail_replace(part: str, path: str) -> None:
+        if path.endswith("model.json"):
             raise fails
-        return write_text(self, *arguments, **options)
+        replace_file(part, path)
 
     def fail_rename(self: Path, target: Path) -> Path:
         if target == folder and self.name == "made":
@@ -149,7 +150,7 @@ def test_errors_on_the_way_change_nothing(
         case "image":
             monkeypatch.setattr(Image, "save", fail_save)
         case "model":
-            monkeypatch.setattr(Path, "write_text", fail_write)
+            monkeypatch.setattr(os, "replace", fail_replace)
         case _:
             monkeypatch.setattr(Path, "rename", fail_rename)
     with pytest.raises(OSError, match="No space left"):

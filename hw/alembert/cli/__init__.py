@@ -16,6 +16,7 @@ from .evaluate import evaluate
 from .hardware import generate, lint, presets
 from .models import cycles, reactions
 from .pack import pack
+from .process import run
 from .programs import assemble, disassemble, instructions, registers
 from .training import train
 
@@ -61,4 +62,4 @@ for _command in (
 
 def main() -> None:
     """Entry point of the ``alembert`` command."""
-    sys.exit(app())
+    sys.exit(run(app))

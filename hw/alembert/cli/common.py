@@ -13,17 +13,21 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ..config import Preset, preset
+from ..files import STANDARD_OUTPUT, check_writable, is_standard_output, write_file
 
 __all__ = [
     "FLOW_ERROR",
     "USER_ERROR",
     "OutputFile",
     "PresetName",
+    "cannot_write",
     "console",
     "fail",
     "note",
+    "output_path",
     "preset_named",
     "progress_bar",
+    "report_beside",
     "shown_warnings",
     "write",
 ]
@@ -39,9 +43,6 @@ FLOW_ERROR = 1
 
 PresetName = Annotated[
     str, typer.Option("--preset", "-p", help="A machine by name; `alembert presets` lists them.")
-]
-OutputFile = Annotated[
-    Path | None, typer.Option("--output", "-o", help="A file; standard output otherwise.")
 ]
 
 
@@ -87,15 +88,49 @@ def progress_bar() -> Progress:
     )
 
 
+def cannot_write(name: str | Path, error: OSError) -> NoReturn:
+    """Say why a file cannot be written, and exit."""
+    fail(f"cannot write to {name}: {error.strerror or error}", USER_ERROR)
+
+
+def output_path(text: str) -> Path:
+    """The file that an option names; - is standard output. Exits if it cannot be written.
+
+    As it was typed: in a Path the slash at its end, which says that it is a folder, is lost.
+    """
+    name = STANDARD_OUTPUT if text == "-" else text
+    try:
+        check_writable(name)
+    except OSError as error:
+        cannot_write(repr(text) if not text.strip() else text, error)
+    return Path(name)
+
+
+OutputFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        parser=output_path,
+        metavar="<path>",
+        help="A file, or - for standard output. [default: -]",
+    ),
+]
+
+
 def write(content: str | bytes, output: Path | None) -> None:
-    """To a file, or to standard output; exits if the file cannot be written."""
+    """To a file, or to standard output: the same bytes. Exits if the file cannot be written."""
+    data = content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content
     if output is None:
-        typer.echo(content, nl=False)
+        typer.echo(data, nl=False)
         return
     try:
-        if isinstance(content, str):
-            output.write_text(content, encoding="utf-8")
-        else:
-            output.write_bytes(content)
+        write_file(output, data)
     except OSError as error:
-        fail(f"cannot write to {output}: {error.strerror or error}", USER_ERROR)
+        cannot_write(output, error)
+
+
+def report_beside(*outputs: Path | None) -> Console:
+    """Where a report goes beside files: to standard error, if one of them is standard output."""
+    written = [path for path in outputs if path is not None]
+    return _errors if any(map(is_standard_output, written)) else console

@@ -7,9 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich import box
+from rich.console import Console
 from rich.table import Table
 
-from .common import USER_ERROR, PresetName, console, fail, note, preset_named, shown_warnings
+from .common import (
+    USER_ERROR,
+    PresetName,
+    cannot_write,
+    fail,
+    note,
+    output_path,
+    preset_named,
+    report_beside,
+    shown_warnings,
+)
 
 if TYPE_CHECKING:
     from alembert_compiler.image import Image
@@ -21,7 +32,16 @@ if TYPE_CHECKING:
 __all__ = ["compile"]
 
 Source = Annotated[Path, typer.Argument(help="A folder with config.json, or a .gguf file.")]
-Output = Annotated[Path, typer.Option("--output", "-o", help="The image's file.")]
+Output = Annotated[
+    Path,
+    typer.Option(
+        "--output",
+        "-o",
+        parser=output_path,
+        metavar="<path>",
+        help="The image's file; - is standard output, and the report goes to standard error.",
+    ),
+]
 Length = Annotated[
     int | None, typer.Option(help="Most tokens of a sentence. [default: the model's]")
 ]
@@ -104,8 +124,8 @@ def compile(
     try:
         image.save(output)
     except OSError as error:
-        fail(f"cannot write to {output}: {error.strerror or error}", USER_ERROR)
-    _show(image, machine)
+        cannot_write(output, error)
+    _show(image, machine, report_beside(output))
 
 
 def _compile(
@@ -176,7 +196,7 @@ def _spans(text: str) -> list[int] | list[list[int]]:
     return rows if len(rows) > 1 else rows[0]
 
 
-def _show(image: Image, machine: MachineConfig) -> None:
+def _show(image: Image, machine: MachineConfig, console: Console) -> None:
     from alembert_compiler.cycles import predict
 
     found = predict(

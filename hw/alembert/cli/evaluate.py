@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .common import FLOW_ERROR, USER_ERROR, console, fail, progress_bar, write
+from .common import FLOW_ERROR, USER_ERROR, fail, output_path, progress_bar, report_beside, write
 from .evaluate_data import Part, encode, read_texts, spread
 from .evaluate_report import Result, check_outputs, csv_of, plot_of, table_of
 
@@ -36,8 +36,21 @@ Thresholds = Annotated[
     typer.Option(help="In nats, by commas. [default: twelve from 0 to 1.4, and the model's own]"),
 ]
 Limit = Annotated[int | None, typer.Option(help="Texts at most, spread over the set.")]
-Csv = Annotated[Path | None, typer.Option("--csv", help="File for a row a threshold.")]
-Plot = Annotated[Path | None, typer.Option("--plot", help="File for a picture: .svg or .png.")]
+Csv = Annotated[
+    Path | None,
+    typer.Option(
+        "--csv",
+        parser=output_path,
+        metavar="<path>",
+        help="File for a row a threshold; - is standard output, and tables go to standard error.",
+    ),
+]
+Plot = Annotated[
+    Path | None,
+    typer.Option(
+        "--plot", parser=output_path, metavar="<path>", help="File for a picture: .svg or .png."
+    ),
+]
 Split = Annotated[Part | None, typer.Option(help="Part of Reuters R8. [default: test]")]
 Seed = Annotated[int, typer.Option(min=0, help="Of the part dev: the one of the training.")]
 Data = Annotated[
@@ -102,14 +115,17 @@ def evaluate(
         fail(error, USER_ERROR)
     except (PackageError, DeviceError, OSError) as error:
         fail(error, FLOW_ERROR)
-    for result in results:
-        console.print(table_of(result))
-        if result.best is not None:
-            console.print(f"chosen on these texts: {result.best:g} nats", highlight=False)
-    if csv is not None:
-        write(csv_of(results), csv)
-    if plot is not None and picture is not None:
-        write(picture, plot)
+    try:
+        if csv is not None:
+            write(csv_of(results), csv)
+        if plot is not None and picture is not None:
+            write(picture, plot)
+    finally:  # what was measured is shown, whether it could be written or not
+        console = report_beside(csv, plot)
+        for result in results:
+            console.print(table_of(result))
+            if result.best is not None:
+                console.print(f"chosen on these texts: {result.best:g} nats", highlight=False)
 
 
 def _numbers(text: str) -> tuple[float, ...]:

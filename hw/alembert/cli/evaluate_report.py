@@ -53,23 +53,17 @@ class Result:
 
 
 def check_outputs(table: Path | None, plot: Path | None) -> None:
-    """Refuse files that cannot be written, before anything is measured.
+    """Refuse files that cannot be what is asked for, before anything is measured.
 
     Raises
     ------
     ValueError
-        A folder is missing, a file is a folder, both are one file, or the picture's is of an
-        unknown kind.
+        Both are one file, or the picture's is of an unknown kind.
     ImportError
         matplotlib is asked for and not installed.
     """
     from alembert_runtime.sweep_plot import FORMATS, require_matplotlib
 
-    for path in (table, plot):
-        if path is not None and not path.parent.is_dir():
-            raise ValueError(f"cannot write to {path}: {path.parent} is no folder")
-        if path is not None and path.is_dir():
-            raise ValueError(f"cannot write to {path}: it is a folder")
     if plot is None:
         return
     if table is not None and table.resolve() == plot.resolve():

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from ..config import PRESETS
-from .common import FLOW_ERROR, USER_ERROR, PresetName, console, fail, preset_named, progress_bar
+from .common import FLOW_ERROR, PresetName, cannot_write, console, fail, preset_named, progress_bar
 
 __all__ = ["generate", "lint", "presets"]
 
@@ -59,7 +59,7 @@ def generate(
             task = progress.add_task("Verilog", total=len(parts))
             files = write_designs(parts, directory, report=lambda _: progress.advance(task))
     except OSError as error:
-        fail(f"cannot write to {directory}: {error.strerror or error}", USER_ERROR)
+        cannot_write(error.filename or directory, error)
     for path in files:
         console.print(str(path), markup=False, highlight=False, soft_wrap=True)
 

@@ -46,11 +46,12 @@ def assemble(source: SourceFile, output: OutputFile = None) -> None:
     from alembert_compiler.assembler import assemble as assembled
 
     try:
-        write(to_bytes(assembled(source.read_text(encoding="utf-8"))), output)
+        program = to_bytes(assembled(source.read_text(encoding="utf-8")))
     except OSError as error:
         fail(f"cannot read {source}: {error.strerror or error}", USER_ERROR)
     except (ProgramError, UnicodeDecodeError) as error:
         fail(f"{source}: {error}", USER_ERROR)
+    write(program, output)
 
 
 def disassemble(source: SourceFile, output: OutputFile = None) -> None:
@@ -59,8 +60,9 @@ def disassemble(source: SourceFile, output: OutputFile = None) -> None:
     from alembert_compiler.assembler import disassemble as disassembled
 
     try:
-        write(disassembled(from_bytes(source.read_bytes())), output)
+        text = disassembled(from_bytes(source.read_bytes()))
     except OSError as error:
         fail(f"cannot read {source}: {error.strerror or error}", USER_ERROR)
     except ProgramError as error:
         fail(f"{source}: {error}", USER_ERROR)
+    write(text, output)

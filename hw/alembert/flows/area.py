@@ -20,6 +20,7 @@ from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
+from ..files import write_file
 from .area_report import AreaReport, CellCounts
 from .area_text import part_of
 from .errors import FlowError
@@ -166,11 +167,9 @@ def _measure_once(
         return AreaReport.from_json(json.loads(known.read_text(encoding="utf-8")))
     work_dir.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f"{top}-{digest}-", dir=work_dir))
-    (scratch / _FILE).write_text(verilog, encoding="utf-8")
+    write_file(scratch / _FILE, verilog)
     report = _measure(verilog, scratch, top, flatten, dsp, without)
-    result = scratch / "report.json"
-    result.write_text(json.dumps(report.as_json(), indent=2) + "\n", encoding="utf-8")
-    result.replace(known)
+    write_file(known, json.dumps(report.as_json(), indent=2) + "\n")
     shutil.rmtree(scratch)  # a failed measurement leaves its scripts and logs
     return report
 
@@ -223,7 +222,7 @@ def _escaped(module: str) -> str:
 
 def _elaborate(module: str, directory: Path, verilog: str, parts: Sequence[str]) -> None:
     directory.mkdir()
-    (directory / _FILE).write_text(verilog, encoding="utf-8")
+    write_file(directory / _FILE, verilog)
     shutil.copyfile(str(_ADD_TO_ALU), directory / "add2alu.v")
     blackboxes = "blackbox " + " ".join(map(_escaped, parts)) if parts else ""
     script = _ELABORATE.format(file=_FILE, top=_escaped(module), blackboxes=blackboxes)

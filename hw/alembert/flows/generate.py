@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import errno
-import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from ..files import write_files
 from .designs import Design
-from .verilog import write_design
+from .verilog import design_files
 
 __all__ = ["generate"]
 
@@ -18,7 +17,7 @@ def generate(
 ) -> list[Path]:
     """Write every design's ``name``.v and ``name``.json into ``directory``, or nothing at all.
 
-    Everything is built beside the final place first, then moved there file by file.
+    Everything is built first, then written, by :func:`alembert.files.write_files`.
 
     Parameters
     ----------
@@ -40,15 +39,10 @@ def generate(
         The directory cannot be written.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".building-", dir=directory) as building:
-        built: list[Path] = []
-        for design in designs:
-            if report is not None:
-                report(design.name)
-            built += write_design(
-                design.component(), Path(building), name=design.name, config=design.config
-            )
-        for path in built:
-            if (directory / path.name).is_dir():
-                raise IsADirectoryError(errno.EISDIR, f"{path.name} is a directory")
-        return [path.replace(directory / path.name) for path in built]
+    files: dict[Path, str] = {}
+    for design in designs:
+        if report is not None:
+            report(design.name)
+        files |= design_files(design.component(), directory, name=design.name, config=design.config)
+    write_files(files)
+    return [*files]

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from ..files import write_file
 from .errors import FlowError, tail
 from .simulation import tool_environment, waivers_path
 from .yosys import run_yosys
@@ -68,5 +69,5 @@ def lint(verilog: str, top: str, tool: str) -> None:
     """
     with tempfile.TemporaryDirectory(prefix="alembert-lint-") as directory:
         path = Path(directory) / f"{top}.v"
-        path.write_text(verilog, encoding="utf-8")
+        write_file(path, verilog)
         LINTERS[tool](path, top, Path(directory))

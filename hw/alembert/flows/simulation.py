@@ -13,6 +13,8 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from ..files import write_file
+
 __all__ = [
     "SIMULATORS",
     "VERILATOR_MAKEFLAGS",
@@ -100,7 +102,7 @@ def _environment(extra: Mapping[str, str]) -> Iterator[None]:
 def _locked(path: Path) -> Iterator[None]:
     """One process at a time in a build directory: parallel test workers share them."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as handle:
+    with path.open("a") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
@@ -214,12 +216,12 @@ def run_cocotb(
 def _build(runner, simulator: str, verilog: str, top: str, build_dir: Path) -> None:
     build_dir.mkdir(parents=True, exist_ok=True)
     source = build_dir / f"{top}.v"
-    source.write_text(verilog, encoding="utf-8")
+    write_file(source, verilog)
     log = build_dir / "build.log"
     sources: list[Path] = [source]
     if simulator == "verilator":
         ports = build_dir / "ports.vlt"
-        ports.write_text(_EXPOSE_PORTS.format(top=top), encoding="utf-8")
+        write_file(ports, _EXPOSE_PORTS.format(top=top))
         sources = [waivers_path(), ports, source]
     try:
         runner.build(

@@ -12,9 +12,10 @@ from amaranth.back import verilog
 from amaranth.lib import wiring
 
 from .. import __version__
+from ..files import write_files
 from ..hierarchy import ModuleLibrary
 
-__all__ = ["generate_verilog", "sidecar", "write_design"]
+__all__ = ["design_files", "generate_verilog", "sidecar", "write_design"]
 
 # The back end declares signals of no bits as two bits, [-1:0]; nothing ever refers to them.
 _EMPTY = re.compile(r"^ *(?:wire|reg) \[-1:0\] .*;\n", re.MULTILINE)
@@ -63,6 +64,17 @@ def _one_bit_input() -> dict[str, Any]:
     return {"direction": "input", "width": 1, "signed": False}
 
 
+def design_files(
+    component: wiring.Component, directory: Path, *, name: str, config: Any
+) -> dict[Path, str]:
+    """``name``.v and its sidecar ``name``.json in ``directory``, and what is to be in them."""
+    description = json.dumps(sidecar(component, name=name, config=config), indent=2) + "\n"
+    return {
+        directory / f"{name}.v": generate_verilog(component, name=name),
+        directory / f"{name}.json": description,
+    }
+
+
 def write_design(
     component: wiring.Component, directory: Path, *, name: str, config: Any
 ) -> tuple[Path, Path]:
@@ -73,17 +85,8 @@ def write_design(
     OSError
         The directory cannot be written.
     """
-    text = generate_verilog(component, name=name)
-    description = json.dumps(sidecar(component, name=name, config=config), indent=2) + "\n"
+    files = design_files(component, directory, name=name, config=config)
     directory.mkdir(parents=True, exist_ok=True)
-    verilog_path, sidecar_path = directory / f"{name}.v", directory / f"{name}.json"
-    pending = [(directory / f".{p.name}.part", p) for p in (verilog_path, sidecar_path)]
-    try:
-        for (part, _), content in zip(pending, (text, description)):
-            part.write_text(content, encoding="utf-8")
-        for part, final in pending:
-            part.replace(final)
-    finally:
-        for part, _ in pending:
-            part.unlink(missing_ok=True)
+    write_files(files)
+    verilog_path, sidecar_path = files
     return verilog_path, sidecar_path

@@ -12,6 +12,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+from ..files import write_file
 from .errors import FlowError, tail
 
 __all__ = ["require_yosys", "run_yosys", "yosys_version"]
@@ -46,7 +47,7 @@ def _compile_once() -> None:
     Without the lock, parallel processes all do so, and may read what another is still writing.
     """
     lock = Path(tempfile.gettempdir()) / f"alembert-yosys-{os.getuid()}.lock"
-    with lock.open("w") as handle:
+    with lock.open("a") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         command = [sys.executable, "-c", _ENTRY, "-V"]
         subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
@@ -72,7 +73,7 @@ def run_yosys(script: str, work_dir: Path, *, name: str) -> None:
     """
     require_yosys()
     _compile_once()
-    (work_dir / f"{name}.ys").write_text(script, encoding="utf-8")
+    write_file(work_dir / f"{name}.ys", script)
     # -q: without it the WebAssembly build loses its output once ABC has run
     command = [sys.executable, "-c", _ENTRY, "-q", f"{name}.ys"]
     done = subprocess.run(
@@ -85,7 +86,7 @@ def run_yosys(script: str, work_dir: Path, *, name: str) -> None:
         errors="replace",
         check=False,
     )
-    (work_dir / f"{name}.log").write_text(done.stdout, encoding="utf-8")
+    write_file(work_dir / f"{name}.log", done.stdout)
     if done.returncode != 0:
         raise FlowError(
             f"yosys failed in {name} (exit code {done.returncode}):\n{tail(done.stdout)}"
