@@ -76,13 +76,14 @@ class Tokeniser:
         """
         found = library()
         try:
-            # the library's own reader panics at some damage; JSON at least is checked before
             text = decode(path.read_bytes())
             json.loads(text)
             return cls(found.Tokenizer.from_str(text), ends)
         except OSError as error:
             raise ValueError(f"{path.name} cannot be read: {error.strerror or error}") from error
-        except Exception as error:  # the library raises nothing narrower
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # the library panics at some damage, which is no Exception
             raise ValueError(f"{path.name} is no tokeniser: {error}") from error
 
     def save(self, path: Path) -> None:
@@ -104,11 +105,15 @@ class Tokeniser:
         Raises
         ------
         ValueError
-            The text holds no piece, or ``length`` leaves it no room.
+            The text holds no piece, or one that the tokeniser does not know and has nothing to
+            stand for; or ``length`` leaves it no room.
         """
         if length <= self._added:
             raise ValueError(f"length must be at least {self._added + 1}, not {length}")
-        pieces = self._tokeniser.encode(text, add_special_tokens=False)
+        try:
+            pieces = self._tokeniser.encode(text, add_special_tokens=False)
+        except Exception as error:  # the library raises nothing narrower
+            raise ValueError(f"a text must suit the tokeniser: {error}") from error
         if not pieces.ids:
             raise ValueError("a text must hold at least one word")
         pieces.truncate(length - self._added)

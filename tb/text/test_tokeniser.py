@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -154,6 +155,36 @@ def test_names_from_elsewhere(tmp_path: Path) -> None:
     for each in (tokeniser, Tokeniser.load(path)):
         assert each.encode("oil", 9).tolist() == [0, 2, 1]
         assert (each.special, each.unknown) == ({0, 1, 3}, 3)
+
+
+def test_damage(tmp_path: Path) -> None:
+    """Also such as the library panics at."""
+    content = json.loads(word_pieces().to_str())
+    path = tmp_path / "tokenizer.json"
+    for change in (
+        {"model": None},
+        {"post_processor": {"type": "Other"}},
+        {"pre_tokenizer": {"type": "Other"}},
+        {
+            "post_processor": {
+                "type": "TemplateProcessing",
+                "single": [{"SpecialToken": {"id": "[X]", "type_id": 0}}],
+                "pair": [],
+                "special_tokens": {},
+            }
+        },
+    ):
+        path.write_text(json.dumps(content | change))
+        with pytest.raises(ValueError, match=r"^tokenizer.json is no tokeniser: "):
+            Tokeniser.load(path)
+
+
+def test_a_text_that_has_no_pieces(tmp_path: Path) -> None:
+    made = Tokenizer(models.WordLevel({"[CLS]": 0, "[SEP]": 1, "oil": 2}, unk_token="[UNK]"))
+    tokeniser = Tokeniser.load(saved(made, tmp_path))
+    assert tokeniser.encode("oil", 9).tolist() == [0, 2, 1] and tokeniser.unknown is None
+    with pytest.raises(ValueError, match=r"^a text must suit the tokeniser: "):
+        tokeniser.encode("gas", 9)
 
 
 def test_the_projects_own_are_as_before(tmp_path: Path) -> None:
