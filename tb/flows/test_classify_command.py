@@ -16,6 +16,7 @@ from alembert.cli.classify_texts import encode_texts
 from alembert.config.presets import PRESETS
 from alembert_models import PackedModel
 from alembert_runtime.classify import classify
+from alembert_text.checkpoint_tokeniser import load_tokeniser
 from models.tiny_models import CLASSES, LENGTH, SENTENCES, packed, pieces
 from typer.testing import CliRunner, Result
 
@@ -162,6 +163,18 @@ def test_long_inputs_are_as_the_pieces_cut_them() -> None:
         (sentence,) = encode_texts([text], pieces(), 7)
         assert sentence.ids.tolist() == pieces().encode(text, 7).tolist()
         assert sentence.cut == len(pieces().encode(text, 999)) - len(sentence.ids)
+
+
+def test_pieces_are_known_by_name(tmp_path: Path) -> None:
+    """Of a published BERT, whose [UNK] is 100 and whose [PAD] is 0."""
+    special = ["[PAD]", *(f"[unused{n}]" for n in range(99)), "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    (tmp_path / "vocab.txt").write_text("\n".join([*special, "oil", "gas"]))
+    tokeniser = load_tokeniser(tmp_path, 106)
+    (sentence,) = encode_texts(["Oil ☃ gas ☃ ☃"], tokeniser, 5)
+    assert sentence.ids.tolist() == [101, 104, 100, 105, 102]
+    assert (sentence.words, sentence.unknown, sentence.cut) == (3, 1, 2)
+    with pytest.raises(ValueError, match=r"^text 1 must hold a word that the model knows$"):
+        encode_texts(["[MASK] ☃"], tokeniser, 5)
 
 
 def refusal(result: Result, code: int = 2) -> str:
