@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from alembert.config import PRESETS
@@ -60,11 +60,12 @@ _OTHERS = {
     "simulation.machine_cocotb.cycles_per_second": "… under Verilator and cocotb",
     "simulation.edge16.cycles_per_second": "Simulation of its array under Verilator and cocotb",
     "golden.sentences_per_second": "Golden machine, sentences of 64 tokens through twelve passes",
-    "area.tiny.alembert.lut": "Area of the whole of `tiny`, all units",
-    "area.edge16.alembert.lut": "… of `edge16`",
-    "area.edge16_int8.alembert.lut": "… of `edge16_int8`",
-    "area.edge16_ternary.alembert.lut": "… of `edge16_ternary`",
+    **{
+        f"area.{preset}.alembert.lut": f"Area of the whole of `{preset}`, all units"
+        for preset in PRESETS
+    },
 }
+"""What is said of a figure; "…" goes on from the last label above that is whole."""
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]], *, numbers: range) -> str:
@@ -116,13 +117,23 @@ def _machines(figures: Mapping[str, Figure], measure: str) -> str:
     return _table(["unit", *columns], rows, numbers=range(1, 1 + len(columns)))
 
 
+def _others(figures: Mapping[str, Figure]) -> Iterator[list[str]]:
+    """Rows of figures and values; what goes on from a label that is not there is left out."""
+    has_head = False
+    for name, label in _OTHERS.items():
+        goes_on = label.startswith("…")
+        if name in figures and (has_head or not goes_on):
+            yield [label, str(figures[name])]
+        if not goes_on:
+            has_head = name in figures
+
+
 def readme_section(figures: Mapping[str, Figure]) -> str:
     """What stands between the markers of README.md."""
     if not figures:
         return NOT_MEASURED
     parts = [_datapaths(figures)]
-    others = [[text, str(figures[name])] for name, text in _OTHERS.items() if name in figures]
-    if others:
+    if others := list(_others(figures)):
         parts.append(_table(["figure", "value"], others, numbers=range(1, 2)))
     return "\n\n".join(parts)
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from alembert.config.presets import preset as preset_named
 from alembert.files import write_file
 from alembert_compiler.image import Image
-from alembert_text.word_pieces import WordPieces
+from alembert_text.tokeniser import TOKENISER, Tokeniser
 
 from .errors import PackedModelError
 from .model_file import ModelFile, PresetFile, sha256_of
-from .packed_model import CARD, MODEL, TOKENIZER, PackedModel, check_image
+from .packed_model import CARD, MODEL, PackedModel, check_image
 
 __all__ = ["pack"]
 
@@ -27,7 +27,7 @@ def pack(
     preset: str,
     name: str,
     classes: Sequence[str],
-    pieces: WordPieces,
+    pieces: Tokeniser,
     variant: str,
     threshold: float,
     measured: Mapping[str, int | float | str],
@@ -50,7 +50,7 @@ def pack(
         What the model is called.
     classes : sequence of str
         Their names by number.
-    pieces : WordPieces
+    pieces : Tokeniser
     variant, threshold, measured
         See :class:`PresetFile`.
     card : str, optional
@@ -78,7 +78,7 @@ def pack(
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as scratch:
         made, former = Path(scratch) / "made", Path(scratch) / "former"
         present = _copy(folder, made)
-        pieces.save(made / TOKENIZER)
+        pieces.save(made / TOKENISER)
         image.save(made / f"{preset}.image")
         entry = PresetFile(
             image=f"{preset}.image",
@@ -91,7 +91,7 @@ def pack(
             name=name,
             classes=tuple(classes),
             max_length=image.max_length,
-            tokenizer=sha256_of((made / TOKENIZER).read_bytes()),
+            tokenizer=sha256_of((made / TOKENISER).read_bytes()),
             presets={preset: entry},
         )
         check_image(image, preset, file, pieces)

@@ -11,15 +11,15 @@ from alembert.config.presets import preset as preset_named
 from alembert_compiler.image import Image, ImageError
 from alembert_runtime.errors import IncompatibleError
 from alembert_runtime.fit import require_machine
-from alembert_text.word_pieces import WordPieces
+from alembert_text.tokeniser import TOKENISER, Tokeniser
 
 from .errors import PackedModelError
 from .model_file import ModelFile, PresetFile, sha256_of
 
-__all__ = ["CARD", "MODEL", "TOKENIZER", "PackedModel", "built_in_models", "check_image"]
+__all__ = ["CARD", "MODEL", "PackedModel", "built_in_models", "check_image"]
 
-MODEL, TOKENIZER, CARD = "model.json", "tokenizer.json", "README.md"
-"""Files of a packed model, beside an image for each preset."""
+MODEL, CARD = "model.json", "README.md"
+"""Files of a packed model, beside its tokeniser and an image for each preset."""
 
 _BUILT_IN = Path(__file__).parent
 
@@ -39,14 +39,14 @@ class PackedModel:
         Where it is.
     file : ModelFile
         What ``model.json`` says.
-    pieces : WordPieces
+    pieces : Tokeniser
     images : mapping of str to Image
         By preset; data are views of the files in memory.
     """
 
     folder: Path
     file: ModelFile
-    pieces: WordPieces
+    pieces: Tokeniser
     images: Mapping[str, Image]
 
     @classmethod
@@ -74,11 +74,11 @@ class PackedModel:
             raise
         except (TypeError, ValueError) as error:
             raise PackedModelError(f"{MODEL} of {folder}: {error}") from error
-        _require_digest(folder / TOKENIZER, file.tokenizer)
+        _require_digest(folder / TOKENISER, file.tokenizer)
         if not (folder / CARD).is_file():
             raise PackedModelError(f"{folder} lacks {CARD}")
         try:
-            pieces = WordPieces.load(folder / TOKENIZER)
+            pieces = Tokeniser.load(folder / TOKENISER)
         except ValueError as error:
             raise PackedModelError(f"{folder}: {error}") from error
         images = {name: _load_image(folder, file, name, pieces) for name in file.presets}
@@ -124,7 +124,7 @@ class PackedModel:
         return self.preset(name).threshold
 
 
-def check_image(image: Image, preset: str, file: ModelFile, pieces: WordPieces) -> None:
+def check_image(image: Image, preset: str, file: ModelFile, pieces: Tokeniser) -> None:
     """Refuse an image that does not suit its machine or the rest of a model.
 
     Raises
@@ -147,10 +147,10 @@ def check_image(image: Image, preset: str, file: ModelFile, pieces: WordPieces) 
         raise PackedModelError(
             f"the image must take {file.max_length} tokens, not {image.max_length}"
         )
-    most = max(len(pieces), 1 + max(pieces.vocabulary.values()))
-    if most > image.vocabulary:
+    if len(pieces) > image.vocabulary:
         raise PackedModelError(
-            f"there must be at most {image.vocabulary} word pieces, those of the image, not {most}"
+            f"there must be at most {image.vocabulary} word pieces, those of the image, not "
+            f"{len(pieces)}"
         )
 
 
@@ -180,7 +180,7 @@ def _require_digest(path: Path, digest: str) -> None:
         raise PackedModelError(f"{path} must have the SHA-256 {digest}, not {found}")
 
 
-def _load_image(folder: Path, file: ModelFile, name: str, pieces: WordPieces) -> Image:
+def _load_image(folder: Path, file: ModelFile, name: str, pieces: Tokeniser) -> Image:
     preset = file.presets[name]
     path = folder / preset.image
     _require_digest(path, preset.sha256)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from alembert.config import PRESETS
 from alembert_compiler.calibrate import calibrate
-from alembert_compiler.calibration_file import CALIBRATION
+from alembert_compiler.calibration_file import CALIBRATION, read_calibration
 from alembert_compiler.compaction import compact
 from alembert_compiler.compile import compile_model
 from alembert_compiler.image import Image
@@ -77,8 +77,14 @@ def compile_trained(folder: Path, preset: str) -> Image:
         raise ValueError(f"preset must be one of {', '.join(FORMATS)}, not {preset!r}")
     machine = PRESETS[preset].machine
     learned = read_training(folder)
-    sentences = [np.array(sentence) for sentence in _json(folder / CALIBRATION)]
-    done = compact(load_model(folder), learned.get("spans"), learned.get("heads_off", ()))
+    model = load_model(folder)
+    sentences = read_calibration(
+        folder / CALIBRATION,
+        vocabulary=model.config.vocab_size,
+        length=model.config.max_position_embeddings,
+        checkpoint=folder,
+    )
+    done = compact(model, learned.get("spans"), learned.get("heads_off", ()))
     spans = done.spans if "spans" in learned else None
     return compile_model(
         done.model,

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from .lines import lines_of
 from .reuters import Stories
 
 __all__ = ["parse_labelled"]
@@ -23,16 +24,10 @@ def parse_labelled(content: bytes, classes: Sequence[str]) -> Stories:
     Raises
     ------
     ValueError
-        It is not UTF-8, a row is not a class, a tab and a text, its class is unknown, or there is
+        It is not text, a row is not a class, a tab and a text, its class is unknown, or there is
         no row.
     """
-    try:
-        rows = content.decode("utf-8-sig").replace("\r\n", "\n").split("\n")
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"the table must be UTF-8, but byte {error.start + 1} is {content[error.start]:#04x}"
-        ) from error
-    found = list(_rows(rows, classes))
+    found = list(_rows(lines_of(content), classes))
     if not found:
         raise ValueError("the table must have at least one row")
     texts, labels = zip(*found)

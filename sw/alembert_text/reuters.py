@@ -14,6 +14,8 @@ import numpy as np
 from alembert_compiler.packages import Package, PackageFiles, fetch
 from numpy.typing import NDArray
 
+from .lines import lines_of
+
 __all__ = [
     "CLASSES",
     "DEV_SHARE",
@@ -91,7 +93,7 @@ def parse_stories(content: bytes) -> Stories:
         The header is another, a row has no text or more than two columns, a class is unknown, or
         there is no story.
     """
-    rows = content.decode("utf-8").replace("\r\n", "\n").split("\n")
+    rows = lines_of(content)
     if tuple(rows[: len(_HEADER)]) != _HEADER:
         raise ValueError(f"a table of stories must begin with {_HEADER}")
     texts, labels = [], []

@@ -8,16 +8,21 @@ from typing import Any
 
 import pytest
 from alembert_compiler.calibration_file import read_calibration
+from alembert_text.sentence_file import Format
 from alembert_text.word_pieces import WordPieces
 
 TEXTS = ["Oil prices rise", "wheat exports fell", "the bank raised its rates"]
 
 
 @pytest.fixture(scope="module")
-def tokeniser(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("pieces") / "tokenizer.json"
-    WordPieces.learn(TEXTS, 80).save(path)
-    return path
+def pieces() -> WordPieces:
+    return WordPieces.learn(TEXTS, 80)
+
+
+@pytest.fixture
+def checkpoint(pieces: WordPieces, tmp_path: Path) -> Path:
+    pieces.save(tmp_path / "tokenizer.json")
+    return tmp_path
 
 
 def read(
@@ -25,24 +30,27 @@ def read(
 ) -> list[list[int]]:
     file = folder / name
     file.write_bytes(content.encode() if isinstance(content, str) else content)
-    options = {"vocabulary": 40, "length": 30, "tokeniser": folder / "tokenizer.json", **options}
+    options = {"vocabulary": 80, "length": 30, "checkpoint": folder, **options}
     return [row.tolist() for row in read_calibration(file, **options)]
 
 
-def test_token_ids(tmp_path: Path) -> None:
-    assert read("2 5 3\n\n  2, 39,0 ,3\r\n7\n", tmp_path) == [[2, 5, 3], [2, 39, 0, 3], [7]]
-    rows = [[2, 5, 3], [1]]
-    assert read(json.dumps(rows), tmp_path, "calibration.json") == rows
+def test_token_ids(checkpoint: Path) -> None:
+    """The same, whatever has written them; a tokeniser beside makes no texts of them."""
+    rows = [[2, 5, 3], [2, 39, 0, 3], [7]]
+    for content in (b"2 5 3\n\n  2, 39,0 ,3\r\n7\n", b"\xef\xbb\xbf2,5,3,,\r2;39;0;3;\r7"):
+        assert read(content, checkpoint) == rows
+    assert read(json.dumps(rows), checkpoint, "calibration.json") == rows
+    assert read("\n".join(map(str, rows)), checkpoint, "x.jsonl") == rows
 
 
-def test_texts(tmp_path: Path, tokeniser: Path) -> None:
-    pieces = WordPieces.load(tokeniser)
-    known: dict[str, Any] = {"tokeniser": tokeniser, "vocabulary": len(pieces)}
-    found = read("\n\n".join(TEXTS), tmp_path, **known)
-    assert found == [pieces.encode(text, 99).tolist() for text in TEXTS]
-    # one line of words makes texts of all
-    assert read("12 7\nOil", tmp_path, **known)[0] == pieces.encode("12 7", 9).tolist()
-    cut = read("\n".join(TEXTS), tmp_path, **known, length=5, cut=True)
+def test_texts(pieces: WordPieces, checkpoint: Path) -> None:
+    wanted = [pieces.encode(text, 99).tolist() for text in TEXTS]
+    assert read("\n\n".join(TEXTS), checkpoint) == wanted
+    lines = "\n".join(json.dumps({"text": text}) for text in TEXTS)
+    assert read(lines, checkpoint, "x.jsonl") == wanted
+    numbers = read("12 7\nOil", checkpoint, form=Format.TEXTS)
+    assert numbers[0] == pieces.encode("12 7", 9).tolist()
+    cut = read("\n".join(TEXTS), checkpoint, length=5, cut=True)
     assert cut == [pieces.encode(text, 5).tolist() for text in TEXTS]
     assert {len(row) for row in cut} == {5}
 
@@ -51,15 +59,9 @@ def test_texts(tmp_path: Path, tokeniser: Path) -> None:
     ("content", "name", "options", "message"),
     [
         ("", "x.txt", {}, "x.txt holds no sentence"),
-        (" \n\t\n", "x.txt", {}, "x.txt holds no sentence"),
-        (b"\xff\xfe", "x.txt", {}, "x.txt is not text in UTF-8"),
-        (
-            "1 2\n3 40",
-            "x.txt",
-            {},
-            "x.txt, line 2: token ids must be between 0 and 39, not 40",
-        ),
-        ("\n1 -2", "x.txt", {}, "x.txt, line 2: token ids must be between 0 and 39, not -2"),
+        (b"\xff", "x.txt", {}, "x.txt, line 1: text must be UTF-8, and the byte 0xff is not"),
+        ("1 2\n3 80", "x.txt", {}, "x.txt, line 2: token ids must be between 0 and 79, not 80"),
+        ("\n1 -2", "x.txt", {}, "x.txt, line 2: token ids must be between 0 and 79, not -2"),
         (
             "1 2 3",
             "x.txt",
@@ -67,58 +69,48 @@ def test_texts(tmp_path: Path, tokeniser: Path) -> None:
             "x.txt, line 1: a sentence must have at most 2 tokens, not 3",
         ),
         (
-            "oil prices",
-            "x.txt",
-            {},
-            "x.txt holds texts, which need a tokenizer.json beside the model",
-        ),
-        ("[1, 2", "x.json", {}, "x.json is not JSON: Expecting ',' delimiter: line 1 column 6"),
-        ("{}", "x.json", {}, "x.json must be a list of lists of token ids"),
-        ("[]", "x.json", {}, "x.json must be a list of lists of token ids"),
-        ("[[1], []]", "x.json", {}, "x.json, sentence 1 must be a list of token ids"),
-        ("[[1.5]]", "x.json", {}, "x.json, sentence 0 must be a list of token ids"),
-        ("[[true]]", "x.json", {}, "x.json, sentence 0 must be a list of token ids"),
-        (
-            "[[1], [40]]",
+            f"[[1], [{10**30}]]",
             "x.json",
             {},
-            "x.json, sentence 1: token ids must be between 0 and 39, not 40",
+            f"x.json, sentence 1: token ids must be between 0 and 79, not {10**30}",
         ),
-    ],
-)
-def test_refusals(
-    content: str | bytes, name: str, options: dict, message: str, tmp_path: Path
-) -> None:
-    with pytest.raises(ValueError) as caught:
-        read(content, tmp_path, name, **options)
-    assert str(caught.value).startswith(message)
-
-
-def test_texts_that_are_refused(tmp_path: Path, tokeniser: Path) -> None:
-    size = len(WordPieces.load(tokeniser))
-    cases: list[tuple[str, dict[str, Any], str]] = [
         (
-            "2 5\nthe bank raised its rates",
+            "oil\nthe bank raised its rates",
+            "x.txt",
             {"length": 5},
             "x.txt, line 2: a sentence must have at most 5 tokens, not ",
         ),
+        ("oil\n\u200b", "x.txt", {}, "x.txt, line 2: a text must hold at least one word"),
         (
-            "oil",
-            {"vocabulary": size - 1},
-            f"tokenizer.json has {size} pieces, the model's vocabulary {size - 1}",
-        ),
-        (
-            "oil\n\u200b",
+            "2 5\nthe bank",
+            "x.txt",
             {},
-            "x.txt, line 2: a text must hold at least one word",
+            "x.txt, line 2: token ids must be whole numbers with blanks or commas between, not "
+            "'the'; line 1 holds token ids, and --format texts reads all lines as texts",
         ),
-    ]
-    for content, options, message in cases:
-        with pytest.raises(ValueError) as caught:
-            read(content, tmp_path, **{"tokeniser": tokeniser, "vocabulary": size, **options})
-        assert str(caught.value).startswith(message)
+        ('["\\ud800"]', "x.json", {}, "x.json, sentence 0: a text must be Unicode"),
+    ],
+)
+def test_refusals(
+    content: str | bytes, name: str, options: dict, message: str, checkpoint: Path
+) -> None:
+    with pytest.raises(ValueError) as caught:
+        read(content, checkpoint, name, **options)
+    assert str(caught.value).startswith(message)
+
+
+def test_tokenisers_that_are_refused(pieces: WordPieces, checkpoint: Path) -> None:
+    size = len(pieces)
+    assert read("oil", checkpoint, vocabulary=size) == [pieces.encode("oil", 9).tolist()]
+    message = f"x.txt holds texts, but tokenizer.json has {size} pieces, the model's vocabulary"
+    with pytest.raises(ValueError, match=f"^{message} {size - 1}$"):
+        read("oil", checkpoint, vocabulary=size - 1)
+    (checkpoint / "tokenizer.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"^x.txt holds texts, but tokenizer.json is no tokeni"):
+        read("oil", checkpoint)
+    (checkpoint / "tokenizer.json").unlink()
+    names = "tokenizer.json, vocab.txt or spiece.model"
+    with pytest.raises(ValueError, match=f"^x.txt holds texts, but there is no {names} beside"):
+        read("oil", checkpoint)
     with pytest.raises(ValueError, match=r"^y cannot be read: No such file or directory$"):
-        read_calibration(tmp_path / "y", vocabulary=9, length=9, tokeniser=tokeniser)
-    (tmp_path / "tokenizer.json").write_text("{}")
-    with pytest.raises(ValueError, match=r"^tokenizer.json is not a file of word pieces: "):
-        read("oil", tmp_path)
+        read_calibration(checkpoint / "y", vocabulary=9, length=9, checkpoint=checkpoint)

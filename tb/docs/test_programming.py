@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+import pytest
 from alembert.config import preset
 from alembert.config.isa import MemoryBase
 from alembert.config.registers import REGISTERS
@@ -16,24 +17,21 @@ from alembert_golden.machine import Machine
 from alembert_golden.matrix_unit import matmul
 from alembert_golden.postprocess import ChannelParameters
 from alembert_golden.weights_layout import pack_linear
+from docs.pages import PAGES, blocks
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "programming.md"
-TEXT = PAGE.read_text(encoding="utf-8")
-
-
-def _blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+TEXT = PAGES["docs/programming.md"]
 
 
-def test_the_driver_compiles(tmp_path: Path) -> None:
+@pytest.mark.parametrize("language", [["-xc", "-std=c99"], ["-xc++", "-std=c++11"]], ids="".join)
+@pytest.mark.parametrize(("page", "block"), list(blocks("c")), ids=lambda text: text[:20])
+def test_drivers_compile(page: str, block: str, language: list[str], tmp_path: Path) -> None:
+    """As they stand, with the exported header beside them."""
     (tmp_path / "alembert_registers.h").write_text(c_header(REGISTERS), encoding="utf-8")
-    (block,) = _blocks("c")
-    source = tmp_path / "driver.c"
-    source.write_text(f"#include <stdint.h>\n{block}", encoding="utf-8")
-    flags = ["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic"]
-    command = ["gcc", *flags, "-c", str(source), "-o", str(tmp_path / "driver.o")]
+    (tmp_path / "driver").write_text(block, encoding="utf-8")
+    flags = ["-Wall", "-Wextra", "-Werror", "-pedantic", "-fsyntax-only"]
+    command = ["g++", *language, *flags, str(tmp_path / "driver")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, f"{page}: {done.stderr}"
 
 
 def test_registers_that_are_named_exist() -> None:
@@ -47,7 +45,7 @@ def test_registers_that_are_named_exist() -> None:
 def test_the_program_by_hand_computes_a_product() -> None:
     """With INT8, whose numbers can be followed by hand."""
     machine = preset("edge16_int8").machine
-    (text,) = _blocks("asm")
+    (text,) = (block for _, block in blocks("asm"))
     code = to_bytes(assemble(text))
     assert f"makes {len(code)} bytes of it" in TEXT
     rng = np.random.default_rng(1)

@@ -81,6 +81,19 @@ def test_tables_follow_the_results(bench: dict, root: Path, capsys: pytest.Captu
     assert run([*arguments, "--check"]) == 1
 
 
+def test_a_row_goes_on_only_from_its_head(bench: dict) -> None:
+    """What is behind "…" below another row says nothing."""
+    tables, figure = bench["tables"], bench["figures"].Figure
+    labels = list(tables._OTHERS.items())
+    heads = [n for n, (_, label) in enumerate(labels) if not label.startswith("…")]
+    for first, last in zip(heads, [*heads[1:], len(labels)]):
+        names = [name for name, _ in labels[first:last]]
+        part = {name: figure(name=name, value=1, unit="", command="c") for name in names}
+        assert len(list(tables._others(part))) == len(part)
+        del part[names[0]]
+        assert not list(tables._others(part))
+
+
 def test_machines_are_broken_down_by_unit(bench: dict, root: Path) -> None:
     """A machine that was not measured has no column, a unit that it has not, no number."""
     areas = {"tiny.alembert": 30, "tiny.alembert.matrix": 20, "tiny.alembert.the_rest": 10}

@@ -16,6 +16,7 @@ from alembert.cli.classify_texts import encode_texts
 from alembert.config.presets import PRESETS
 from alembert_models import PackedModel
 from alembert_runtime.classify import classify
+from alembert_text.checkpoint_tokeniser import load_tokeniser
 from models.tiny_models import CLASSES, LENGTH, SENTENCES, packed, pieces
 from typer.testing import CliRunner, Result
 
@@ -112,6 +113,25 @@ def test_an_object_a_line(run: Command, model: PackedModel, tmp_path: Path) -> N
     assert found[6]["tokens_unknown"] >= 1
 
 
+def test_formats(run: Command, tmp_path: Path) -> None:
+    """JSON by the file's name or on request, as texts a line; token ids are no texts."""
+    wanted = run("--json", stdin="\n".join(SENTENCES).encode()).stdout
+    rows = "\n".join(json.dumps({"text": text}) for text in SENTENCES)
+    (tmp_path / "x.jsonl").write_text(rows)
+    assert run("--json", "--file", tmp_path / "x.jsonl").stdout == wanted
+    assert run("--json", "--format", "json", stdin=rows.encode()).stdout == wanted
+    (tmp_path / "x.csv").write_text("404\n")
+    message = f"{tmp_path / 'x.csv'} must hold texts, not token ids"
+    assert refusal(run("--file", tmp_path / "x.csv")) == message
+    (tmp_path / "x.json").write_text("[[2, 7, 3]]")
+    message = f"{tmp_path / 'x.json'} must hold texts, not token ids"
+    assert refusal(run("--file", tmp_path / "x.json")) == message
+    (tmp_path / "x.json").write_text('["oil"]')
+    shown = run("--json", "--file", tmp_path / "x.json", "--format", "texts")
+    assert [each["text"] for each in objects(shown)] == ['["oil"]']
+    assert [each["text"] for each in objects(run("--json", stdin=b"404 oil"))] == ["404 oil"]
+
+
 def test_notes(run: Command) -> None:
     """What was cut off, and words that are not known; the answer is given."""
     result = run("--json", stdin=f"{LONG}\noil ☃ ☃\n{SENTENCES[0]}\n".encode())
@@ -145,6 +165,18 @@ def test_long_inputs_are_as_the_pieces_cut_them() -> None:
         assert sentence.cut == len(pieces().encode(text, 999)) - len(sentence.ids)
 
 
+def test_pieces_are_known_by_name(tmp_path: Path) -> None:
+    """Of a published BERT, whose [UNK] is 100 and whose [PAD] is 0."""
+    special = ["[PAD]", *(f"[unused{n}]" for n in range(99)), "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    (tmp_path / "vocab.txt").write_text("\n".join([*special, "oil", "gas"]))
+    tokeniser = load_tokeniser(tmp_path, 106)
+    (sentence,) = encode_texts(["Oil ☃ gas ☃ ☃"], tokeniser, 5)
+    assert sentence.ids.tolist() == [101, 104, 100, 105, 102]
+    assert (sentence.words, sentence.unknown, sentence.cut) == (3, 1, 2)
+    with pytest.raises(ValueError, match=r"^text 1 must hold a word that the model knows$"):
+        encode_texts(["[MASK] ☃"], tokeniser, 5)
+
+
 def refusal(result: Result, code: int = 2) -> str:
     assert (result.exit_code, result.stdout) == (code, "")
     assert result.stderr.startswith("error: ") and result.stderr.count("\n") == 1
@@ -162,7 +194,11 @@ def refusal(result: Result, code: int = 2) -> str:
         (["\x01"], b"", "text 1: a text must hold at least one word"),
         ([], b"oil\n\nwheat\n", "standard input must hold a text a line, and line 2 is empty"),
         ([], b"oil\nwheat\n \n", "standard input must hold a text a line, and line 3 is empty"),
-        ([], b"oil\n\xff\n", "standard input must be UTF-8, and is not at byte 4"),
+        (
+            [],
+            b"oil\n\xff\n",
+            "standard input, line 2: text must be UTF-8, and the byte 0xff is not",
+        ),
         ([], b"", "standard input must hold a text a line, and is empty"),
         ([], b"oil\n\xe2\x98\x83\n", "text 2 must hold a word that the model knows"),
         (["oil", "--file", "x"], b"", "TEXT and --file exclude each other"),

@@ -115,6 +115,8 @@ def test_texts_and_what_lies_beside(folder: Path, tmp_path: Path) -> None:
     assert run(folder, "-o", output, *PRESET).exit_code == 0
     assert output.read_bytes() != content
     by_file = tmp_path / "y.image"
+    # as an editor for Windows saves it
+    (folder / "ids.txt").write_bytes(b"\xef\xbb\xbf" + IDS.replace("\n", "\r\n").encode())
     assert run(folder, "-o", by_file, *PRESET, "--calibrate", folder / "ids.txt").exit_code == 0
     assert by_file.read_bytes() == output.read_bytes()
 
@@ -224,6 +226,23 @@ BAD: dict[str, tuple[Callable[[Path], None], list[str], str]] = {
         "config.json: ",
     ),
     "empty": (_as("ids.txt", "\n"), [], "ids.txt holds no sentence"),
+    "a word among token ids": (
+        _as("ids.txt", f"{IDS}\noil"),
+        [],
+        f"ids.txt, line {len(TOKENS) + 1}: token ids must be whole numbers with blanks or commas "
+        "between, not 'oil'; line 1 holds token ids, and --format texts reads all lines as texts",
+    ),
+    "texts for token ids": (
+        _as("ids.txt", "oil prices"),
+        ["--format", "ids"],
+        "ids.txt, line 1: token ids must be whole numbers with blanks or commas between, not 'oil'"
+        "\n",
+    ),
+    "token ids for texts": (
+        lambda folder: (folder / "tokenizer.json").unlink(),
+        ["--format", "texts"],
+        "ids.txt holds texts, but there is no tokenizer.json, vocab.txt or spiece.model beside",
+    ),
     "too long": (
         _as("ids.txt", "1 " * 22),
         [],
@@ -234,7 +253,7 @@ BAD: dict[str, tuple[Callable[[Path], None], list[str], str]] = {
         ["--length", "12"],
         "ids.txt, line 1: a sentence must have at most 12 tokens, not 13",
     ),
-    "vocabulary": (_pieces, [], "tokenizer.json has "),
+    "vocabulary": (_pieces, [], "ids.txt holds texts, but tokenizer.json has "),
     "length": (lambda _: None, ["--length", "22"], "--length must be between 1 and 21, not 22"),
     "head": (
         lambda _: None,

@@ -88,7 +88,7 @@ def test_refused_in_one_line(
 
 TABLES = {
     "empty": (b"", "the table must have at least one row"),
-    "latin": (b"acq\t\xe9\n", "the table must be UTF-8, but byte 5 is 0xe9"),
+    "latin": (b"acq\t\xe9\n", "line 1: text must be UTF-8, and the byte 0xe9 is not"),
     "class": (
         b"acq\toil\nearns\tx\n",
         "row 2: class must be one of acq, crude, earn, grain, ship, not 'earns'",

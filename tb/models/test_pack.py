@@ -11,6 +11,7 @@ import pytest
 from alembert_compiler.image import Image
 from alembert_models import PackedModel, PackedModelError, pack
 from alembert_runtime import IncompatibleError
+from alembert_text.checkpoint_tokeniser import load_tokeniser
 from alembert_text.word_pieces import WordPieces
 from models.tiny_models import CLASSES, SENTENCES, image_for, options, packed
 
@@ -45,6 +46,15 @@ def test_images_are_added_and_replaced(tmp_path: Path) -> None:
     assert again.image_for("edge16_int8") == image_for("edge16_int8")
     assert (folder / "README.md").read_text() == "# new\n"
     assert former.image_for("tiny") == image_for("tiny"), "a mapped image outlives its file"
+
+
+def test_a_published_tokeniser_goes_with_the_model(tmp_path: Path) -> None:
+    special = ["[PAD]", *(f"[unused{n}]" for n in range(99)), "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    (tmp_path / "vocab.txt").write_text("\n".join([*special, "Oil", "oil", "prices"]))
+    (tmp_path / "tokenizer_config.json").write_text('{"do_lower_case": false}')
+    tokeniser = load_tokeniser(tmp_path, 120)
+    model = pack(tmp_path / "small", image_for("tiny"), **options(pieces=tokeniser))
+    assert model.pieces.encode("Oil oil prices", 9).tolist() == [101, 104, 105, 106, 102]
 
 
 def test_an_image_under_another_name_goes(tmp_path: Path) -> None:

@@ -161,7 +161,7 @@ def test_a_preset_of_no_machine(folder: Path) -> None:
 def test_pieces_that_are_none(folder: Path) -> None:
     (folder / "tokenizer.json").write_text("{}")
     change(folder)
-    assert refusal(folder).startswith(f"{folder}: tokenizer.json is not a file of word pieces")
+    assert refusal(folder).startswith(f"{folder}: tokenizer.json is no tokeniser")
 
 
 def test_an_image_of_other_sizes_fits_if_the_machine_is_larger(folder: Path) -> None:

@@ -26,7 +26,7 @@ def test_rows_are_a_class_and_a_text() -> None:
         (b"good\n", "row 1 must be a class, a tab and a text"),
         (b"good\t \n", "row 1 must be a class, a tab and a text"),
         (b"good\ta\tb\n", "row 1 must be a class, a tab and a text"),
-        (b"good\t\xe9t\xe9\n", "the table must be UTF-8, but byte 6 is 0xe9"),
+        (b"good\t\xe9t\xe9\n", "line 1: text must be UTF-8, and the byte 0xe9 is not"),
     ],
 )
 def test_other_tables_are_refused(content: bytes, message: str) -> None:

@@ -39,7 +39,7 @@ def test_rows_are_a_class_and_a_text() -> None:
         (f"{HEADER}earn\n".encode(), "row 4 must be a class, a tab and a text"),
         (f"{HEADER}earn\t \n".encode(), "row 4 must be a class, a tab and a text"),
         (f"{HEADER}earn\ta\tb\n".encode(), "row 4 must be a class, a tab and a text"),
-        (HEADER.encode() + b"earn\t\xff\n", "'utf-8' codec can't decode byte 0xff"),
+        (HEADER.encode() + b"earn\t\xff\n", "line 4: text must be UTF-8, and the byte 0xff is not"),
     ],
 )
 def test_other_tables_are_refused(content: bytes, message: str) -> None:

@@ -105,7 +105,7 @@ def test_files_that_are_none(pieces: WordPieces, tmp_path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     for content in ("", "{}", "[1]", text[: len(text) // 2], text.replace("[CLS]", "[cls]")):
         path.write_text(content, encoding="utf-8")
-        with pytest.raises(ValueError, match=r"^tokenizer.json is not a file of word pieces: "):
+        with pytest.raises(ValueError, match=r"^tokenizer.json is no tokeniser: "):
             WordPieces.load(path)
 
 

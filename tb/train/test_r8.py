@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from alembert.cli import app
+from alembert.cli.cycles_report import SHAPES, Shape
 from alembert_compiler.classifier import Classifier
 from alembert_compiler.load_model import load_model
 from alembert_text.r8_data import R8Data
@@ -56,6 +57,15 @@ def test_a_tenth_of_the_stories_is_set_apart(data: R8Data) -> None:
     assert sizes["train"] + sizes["dev"] == 160
     assert abs(sizes["dev"] - 16) <= len(CLASSES) / 2  # rounded by class
     assert sizes["test"] == 40
+
+
+def test_its_shape_is_the_cycle_models() -> None:
+    assert SHAPES["r8"] == Shape(
+        R8_MODEL.hidden_size,
+        R8_MODEL.num_attention_heads,
+        R8_MODEL.intermediate_size,
+        R8_MODEL.embedding_size,
+    )
 
 
 def test_a_folder_holds_all_that_running_needs(data: R8Data, trained: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from alembert_text.sentence_file import Format
 
 from .classify_report import json_line, notes_on, print_table
 from .classify_texts import read_texts
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["classify"]
 
 Text = Annotated[str | None, typer.Argument(help="A text; else a file's, or standard input's.")]
-Texts = Annotated[Path | None, typer.Option("--file", "-f", help="A text a line, in UTF-8.")]
+Texts = Annotated[Path | None, typer.Option("--file", "-f", help="A text a line, or JSON.")]
+Form = Annotated[
+    Format | None, typer.Option("--format", help="Of the texts. [default: by the file's name]")
+]
 Stories = Annotated[
     int | None,
     typer.Option("--reuters", min=1, help="So many stories that Reuters R8 asks about."),
@@ -36,6 +40,7 @@ Threshold = Annotated[
 def classify(
     text: Text = None,
     file: Texts = None,
+    form: Form = None,
     reuters: Stories = None,
     model: Annotated[str, typer.Option("--model", "-m", help="A name, or a folder.")] = "r8",
     name: Annotated[
@@ -59,7 +64,7 @@ def classify(
     truths: list[str] | None = None
     try:
         if reuters is None:
-            texts = read_texts(text, file)
+            texts = read_texts(text, file, form)
         elif text is None and file is None:
             texts, truths = _stories(reuters)
         else:

@@ -29,7 +29,7 @@ def notes_on(sentence: Sentence, length: int) -> list[str]:
     if sentence.cut:
         notes.append(f"{sentence.cut} tokens cut off, {length} fit")
     if sentence.unknown:
-        notes.append(f"{sentence.unknown} of {sentence.ids.size - 2} tokens are unknown words")
+        notes.append(f"{sentence.unknown} of {sentence.words} tokens are unknown words")
     return notes
 
 

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alembert_text.lines import lines_of
+from alembert_text.sentence_file import Format, format_of, parse_sentences
+
 if TYPE_CHECKING:
     import numpy as np
-    from alembert_text.word_pieces import WordPieces
+    from alembert_text.tokeniser import Tokeniser
     from numpy.typing import NDArray
 
 __all__ = ["Sentence", "encode_texts", "read_texts"]
@@ -24,7 +27,9 @@ class Sentence:
     ----------
     text : str
     ids : array of int, [T]
-        [CLS], pieces, [SEP].
+        Pieces, and those that begin and end a sentence.
+    words : int
+        Pieces among them that are the text's.
     unknown : int
         Pieces among them that stand for words which the model does not know.
     cut : int
@@ -33,17 +38,19 @@ class Sentence:
 
     text: str
     ids: NDArray[np.int64]
+    words: int
     unknown: int
     cut: int
 
 
-def read_texts(text: str | None, file: Path | None) -> list[str]:
-    """A text, a file's lines, or standard input's.
+def read_texts(text: str | None, file: Path | None, form: Format | None = None) -> list[str]:
+    """A text, a file's, or standard input's: a text a line, or JSON if name or ``form`` says so.
 
     Raises
     ------
     ValueError
-        There are both or neither, the file cannot be read or is not UTF-8, or a text is empty.
+        There are both or neither, the file cannot be read or holds something else, or a text is
+        empty.
     """
     if text is not None and file is not None:
         raise ValueError("TEXT and --file exclude each other")
@@ -58,20 +65,28 @@ def read_texts(text: str | None, file: Path | None) -> list[str]:
     if file is None:
         if sys.stdin is None or sys.stdin.isatty():
             raise ValueError("there must be a TEXT, a --file, or texts on standard input")
-        return _lines(sys.stdin.buffer.read(), "standard input")
+        return _texts(sys.stdin.buffer.read(), "standard input", form)
     try:
-        return _lines(file.read_bytes(), str(file))
+        return _texts(file.read_bytes(), str(file), form)
     except OSError as error:
         raise ValueError(f"cannot read {file}: {error.strerror or error}") from None
 
 
+def _texts(content: bytes, source: str, form: Format | None) -> list[str]:
+    if (form or format_of(source) or Format.TEXTS) is Format.TEXTS:
+        return _lines(content, source)
+    found = parse_sentences(content, source, form).values()
+    texts = [row for row in found if isinstance(row, str)]
+    if not texts:
+        raise ValueError(f"{source} must hold texts, not token ids")
+    return texts
+
+
 def _lines(content: bytes, source: str) -> list[str]:
     try:
-        lines = content.decode("utf-8-sig").replace("\r\n", "\n").split("\n")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{source} must be UTF-8, and is not at byte {error.start}") from None
-    if not lines[-1]:  # what follows the last line's end
-        lines.pop()
+        lines = lines_of(content)
+    except ValueError as error:
+        raise ValueError(f"{source}, {error}") from None
     if not lines:
         raise ValueError(f"{source} must hold a text a line, and is empty")
     for number, line in enumerate(lines, start=1):
@@ -80,7 +95,7 @@ def _lines(content: bytes, source: str) -> list[str]:
     return lines
 
 
-def encode_texts(texts: Sequence[str], pieces: WordPieces, length: int) -> list[Sentence]:
+def encode_texts(texts: Sequence[str], pieces: Tokeniser, length: int) -> list[Sentence]:
     """Texts as pieces, ``length`` at most.
 
     Raises
@@ -88,9 +103,6 @@ def encode_texts(texts: Sequence[str], pieces: WordPieces, length: int) -> list[
     ValueError
         A text holds no piece that is known.
     """
-    from alembert_text.word_pieces import SPECIAL
-
-    unknown = SPECIAL.index("[UNK]")
     found = []
     for number, text in enumerate(texts, start=1):
         try:
@@ -98,13 +110,14 @@ def encode_texts(texts: Sequence[str], pieces: WordPieces, length: int) -> list[
             whole = pieces.encode(text, sys.maxsize)
         except ValueError as error:
             raise ValueError(f"text {number}: {error}") from None
-        if not (ids >= len(SPECIAL)).any():
+        if pieces.special.issuperset(ids.tolist()):
             raise ValueError(f"text {number} must hold a word that the model knows")
         found.append(
             Sentence(
                 text=text,
                 ids=ids,
-                unknown=int((ids == unknown).sum()),
+                words=pieces.words(ids),
+                unknown=ids.tolist().count(pieces.unknown),
                 cut=len(whole) - len(ids),
             )
         )

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from alembert_text.sentence_file import Format
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -50,6 +51,9 @@ Calibrate = Annotated[
     Path | None,
     typer.Option(help="Sentences, one a line, or their token ids. [default: calibration.json]"),
 ]
+Form = Annotated[
+    Format | None, typer.Option("--format", help="Of the sentences. [default: by the file's name]")
+]
 Cut = Annotated[bool, typer.Option("--cut", help="Cut longer texts to the longest sentence.")]
 Head = Annotated[str, typer.Option(help="mlm, classifier, or what the checkpoint has: auto.")]
 Activations = Annotated[str, typer.Option(help="static, or token: a scale for each row.")]
@@ -73,6 +77,7 @@ def compile(
     length: Length = None,
     targets: Targets = 1,
     calibrate: Calibrate = None,
+    form: Form = None,
     cut: Cut = False,
     head: Head = "auto",
     activations: Activations = "static",
@@ -114,6 +119,7 @@ def compile(
             length=length,
             targets=targets,
             calibrate=calibrate,
+            form=form,
             cut=cut,
             spans=None if spans is None else _spans(spans),
         )
@@ -137,13 +143,14 @@ def _compile(
     length: int | None,
     targets: int,
     calibrate: Path | None,
+    form: Format | None,
     cut: bool,
     spans: list[int] | list[list[int]] | None,
 ) -> Image:
     import numpy as np
     from alembert_compiler.activations import activation_note
     from alembert_compiler.calibrate import calibrate as measure
-    from alembert_compiler.calibration_file import CALIBRATION, TOKENISER, read_calibration
+    from alembert_compiler.calibration_file import CALIBRATION, read_calibration
     from alembert_compiler.compile import compile_model, longest_sentence
     from alembert_compiler.load_model import load_model
 
@@ -163,8 +170,9 @@ def _compile(
         calibrate or folder / CALIBRATION,
         vocabulary=model.config.vocab_size,
         length=length,
-        tokeniser=folder / TOKENISER,
+        checkpoint=folder,
         cut=cut,
+        form=form,
     )
     with np.errstate(all="ignore"):  # what is not finite is refused
         statistics = measure(model, sentences, spans=spans)

@@ -31,7 +31,7 @@ SHAPES: Mapping[str, Shape] = MappingProxyType(
         "albert_base": Shape(768, 12, 3072, 128),
         "albert_large": Shape(1024, 16, 4096, 128),
         "rxnmapper": Shape(256, 8, 512, 128),
-        "r8": Shape(128, 4, 512, 64),
+        "r8": Shape(128, 4, 512, 32),
     }
 )
 """Models by name: ALBERT's published sizes, and those that the project runs."""
