@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from alembert_compiler.file_kinds import text_kind
+
 from .lines import decode
 from .published import FLAGS, NAMES, albert_tokeniser, bert_tokeniser
 from .tokeniser import TOKENISER, Tokeniser
@@ -30,7 +32,6 @@ _BUILDERS: dict[str, tuple[_Builder, re.Pattern[str]]] = {
 """What a tokeniser is made from, and the transformers library's classes that make it alike."""
 
 _CLASS = "tokenizer_class"
-_LFS = b"version https://git-lfs"
 
 
 def load_tokeniser(folder: Path, vocabulary: int) -> Tokeniser:
@@ -64,8 +65,8 @@ def load_tokeniser(folder: Path, vocabulary: int) -> Tokeniser:
 
 def _load(file: Path) -> Tokeniser:
     content, settings = _read(file), _settings(file.parent)
-    if content.startswith(_LFS):
-        raise ValueError(f"{file.name} is a Git LFS pointer: git lfs pull fetches the file")
+    if (kind := text_kind(content)) is not None:
+        raise ValueError(f"{file.name} {kind}")
     if file.name == TOKENISER:
         named = {"cls_token", "sep_token"} <= settings.keys()
         return Tokeniser.load(

@@ -79,13 +79,14 @@ class Tokeniser:
         found = library()
         try:
             contents = path.read_bytes()
-            if (kind := text_kind(contents)) is not None:
-                raise ValueError(f"it {kind}")
+        except OSError as error:
+            raise ValueError(f"{path.name} cannot be read: {error.strerror or error}") from error
+        if (kind := text_kind(contents)) is not None:
+            raise ValueError(f"{path.name} {kind}")
+        try:
             text = decode(contents)
             json.loads(text)
             return cls(found.Tokenizer.from_str(text), ends)
-        except OSError as error:
-            raise ValueError(f"{path.name} cannot be read: {error.strerror or error}") from error
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:  # the library panics at some damage, which is no Exception

@@ -156,7 +156,8 @@ def test_names_beside_a_tokenizer_json(tmp_path: Path) -> None:
         ({"spiece.model": spiece(control_symbols=[])}, "spiece.model: it lacks [CLS], [SEP]"),
         (
             {"spiece.model": b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n"},
-            "spiece.model is a Git LFS pointer: git lfs pull fetches the file",
+            "spiece.model is a Git LFS pointer, not the file itself: git lfs pull in its folder "
+            "fetches that",
         ),
         ({"tokenizer.json": "{}"}, "tokenizer.json is no tokeniser: "),
     ],
