@@ -171,5 +171,7 @@ class Layer:
 
 
 def activation(config: ModelConfig, x: Float32) -> Float32:
-    """The model's GELU, in its own form."""
+    """The model's ReLU, or its GELU in its own form."""
+    if config.has_relu:
+        return np.maximum(x, 0)
     return gelu(x) if FORMS[config.hidden_act] is GeluForm.ERF else gelu_tanh(x)

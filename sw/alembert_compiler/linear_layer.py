@@ -96,6 +96,7 @@ def quantise_linear(
     scale: ArrayLike | None = None,
     fraction: int | None = None,
     may_coarsen: bool = False,
+    relu: bool = False,
     quantisation: Quantisation | None = None,
 ) -> LinearLayer:
     """Quantise x · weights + bias.
@@ -119,6 +120,8 @@ def quantise_linear(
         For wide results: their fraction bits.
     may_coarsen : bool
         Wide results of AdaptivFloat sums may have fewer, where the sums do.
+    relu : bool
+        Negative sums become 0.
     quantisation : Quantisation, optional
         How weights are rounded.
 
@@ -150,6 +153,7 @@ def quantise_linear(
     parameters = ChannelParameters.of(
         len(bias),
         bias=sums.astype(np.int64),
+        relu=relu,
         wide=fraction is not None,
         **requantisation(name, factor, array, fraction),
     )

@@ -12,7 +12,7 @@ from .lower_feed_forward import emit_feed_forward
 from .lower_off_ramp import emit_off_ramp
 from .norm_layer import NormLayer
 from .program import ProgramBuilder, Tensor
-from .quantised_model import GeluLayer, QuantisedLayer, QuantisedModel
+from .quantised_model import QuantisedLayer, QuantisedModel
 
 __all__ = ["lower"]
 
@@ -83,7 +83,7 @@ def _load_parameters(emitter: Emitter) -> None:
     for norm in norms:
         _load_norm(emitter, norm)
     for layer in shared:
-        _load_lifts(emitter, layer.gelu)
+        _load_lifts(emitter, layer)
         _load_biases(emitter, layer)
 
 
@@ -91,7 +91,7 @@ def _load_layer(emitter: Emitter, layer: QuantisedLayer) -> None:
     """What one pass alone reads."""
     _load_norm(emitter, layer.attention_norm)
     _load_norm(emitter, layer.output_norm)
-    _load_lifts(emitter, layer.gelu)
+    _load_lifts(emitter, layer)
     _load_biases(emitter, layer)
 
 
@@ -99,8 +99,9 @@ def _load_norm(emitter: Emitter, norm: NormLayer) -> None:
     emitter.load_parameters(norm.name, norm_words(norm, emitter.words))
 
 
-def _load_lifts(emitter: Emitter, gelu: GeluLayer) -> None:
-    if gelu.lifts.any():
+def _load_lifts(emitter: Emitter, layer: QuantisedLayer) -> None:
+    gelu = layer.gelu
+    if gelu is not None and gelu.lifts.any():
         emitter.load_parameters(gelu.name, wide_rows(gelu.lifts[np.newaxis], emitter.words))
 
 

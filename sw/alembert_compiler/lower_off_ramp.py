@@ -85,7 +85,6 @@ def _masked_head(
     hidden_words = emitter.words.codes(emitter.model.config.hidden_size)
     chosen = emitter.code_tensor(f"targets{suffix}", targets, head.dense.depth)
     dense = emitter.wide_tensor(f"head_sum{suffix}", targets, head.dense.columns)
-    active = emitter.wide_tensor(f"head_dense{suffix}", targets, head.dense.columns)
     normalised = emitter.code_tensor(f"head_normalised{suffix}", targets, head.dense.columns)
     logits = emitter.wide_tensor(f"logits{suffix}", targets, head.decoder.columns)
     emitter.emit(
@@ -110,16 +109,21 @@ def _masked_head(
         index_limit=emitter.max_length,
     )
     emitter.linear(head.dense, "the head's dense layer", chosen, dense, WIDE, rows=TARGETS)
-    emitter.emit(
-        Opcode.GELU,
-        "the head's GELU",
-        o=active,
-        a=dense,
-        rows=TARGETS,
-        columns=head.dense.columns,
-        kind=WIDE,
-        a_shift=emitter.missing(head.dense.fraction, emitter.model.machine.special.gelu.fraction),
-    )
+    if emitter.model.config.has_relu:
+        active = dense
+    else:
+        gelu = emitter.model.machine.special.gelu
+        active = emitter.wide_tensor(f"head_dense{suffix}", targets, head.dense.columns)
+        emitter.emit(
+            Opcode.GELU,
+            "the head's GELU",
+            o=active,
+            a=dense,
+            rows=TARGETS,
+            columns=head.dense.columns,
+            kind=WIDE,
+            a_shift=emitter.missing(head.dense.fraction, gelu.fraction),
+        )
     emitter.norm(head.norm, "the head's normalisation", normalised, active, rows=TARGETS)
     emitter.linear(head.decoder, "logits", normalised, logits, WIDE, rows=TARGETS)
     return logits, head.decoder.columns

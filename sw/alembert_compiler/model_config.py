@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, fields
 
-from .activations import check_activation
+from .activations import RELU, check_activation
 from .config_json import MODEL_TYPES, parse_config, shape_fields
 
 __all__ = ["ModelConfig"]
@@ -120,6 +120,11 @@ class ModelConfig:
     def has_mapping(self) -> bool:
         """A linear layer leads from the embeddings to the first hidden states."""
         return self.model_type == "albert"
+
+    @property
+    def has_relu(self) -> bool:
+        """Between the feed-forward layers is ReLU, not GELU."""
+        return self.hidden_act == RELU
 
     @property
     def num_layers(self) -> int:

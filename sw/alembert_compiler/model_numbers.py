@@ -124,6 +124,7 @@ class ModelNumbers:
         scale: Float64 | None = None,
         fraction: int | None = None,
         may_coarsen: bool = False,
+        relu: bool = False,
     ) -> LinearLayer:
         """See :func:`quantise_linear`; on the main array."""
         return quantise_linear(
@@ -135,6 +136,7 @@ class ModelNumbers:
             scale=scale,
             fraction=fraction,
             may_coarsen=may_coarsen,
+            relu=relu,
             quantisation=self.quantisation,
         )
 

@@ -10,7 +10,7 @@ from .code_grid import fit_scale, mantissa_bits
 from .linear_layer import LinearInput, LinearLayer, log2_exact
 from .model import Model
 from .model_numbers import ModelNumbers, bias_of, weight_of
-from .quantise_layer import gelu_fraction_of
+from .quantise_layer import gelu_fraction_of, relu_fraction_of
 from .quantised_model import HeadLayers, OffRamp, PoolerLayer
 from .weights import Weights
 
@@ -48,9 +48,11 @@ def quantise_masked_heads(
     per_channel = numbers.scales_channels(model.decoder)
     scale = numbers.fit("head_normalised", per_channel=per_channel)
     seen = numbers.calibration["head_normalised"]
-    fraction = gelu_fraction_of(
-        numbers, "inputs of the head's GELU", numbers.calibration["head_sum"]
-    )
+    has_relu, all_passes = numbers.config.has_relu, numbers.calibration
+    if has_relu:
+        fraction = relu_fraction_of(all_passes["head_dense"])
+    else:
+        fraction = gelu_fraction_of(numbers, "inputs of the head's GELU", all_passes["head_sum"])
     norm = numbers.norm("the head's normalisation", model.head_norm, seen, scale, fraction)
     decoder = _logits(
         numbers,
@@ -69,6 +71,7 @@ def quantise_masked_heads(
             bias_of(model.head_dense),
             own.reads(of_pass, own.calibration["head_input"]),
             fraction=fraction,
+            relu=has_relu,
         )
         off_ramps.append(OffRamp(masked=HeadLayers(dense=dense, norm=norm, decoder=decoder)))
     return tuple(off_ramps), scale

@@ -16,8 +16,9 @@ from .linear_layer import LinearLayer, log2_exact
 from .model_numbers import ModelNumbers, bias_of, weight_of
 from .quantised_model import GeluLayer, QuantisedLayer, RescaleLayer
 from .token_linear import TokenInput
+from .wide_range import wide_fraction_of
 
-__all__ = ["GELU_FRACTION", "gelu_fraction_of", "quantise_layer"]
+__all__ = ["gelu_fraction_of", "quantise_layer", "relu_fraction_of"]
 
 Float64 = NDArray[np.float64]
 
@@ -62,16 +63,8 @@ def quantise_layer(
     query, key, value, dense, dense_rescale = quantise_projections(
         numbers, layer, attention, hidden
     )
-    gelu_fraction = gelu_fraction_of(numbers, "inputs of GELU", seen["ffn_sum"])
-    gelu_scale = _gelu_scale(numbers, layer, gelu_fraction)
-    ffn = numbers.linear(
-        "the first feed-forward layer",
-        weight_of(layer.ffn),
-        bias_of(layer.ffn),
-        numbers.reads(ffn_input, seen["ffn_input"]),
-        fraction=gelu_fraction,
-    )
-    ffn_output, ffn_rescale = _second(numbers, layer, gelu_scale)
+    ffn, gelu, middle = _first(numbers, layer, ffn_input)
+    ffn_output, ffn_rescale = _second(numbers, layer, middle)
     return QuantisedLayer(
         query=query,
         key=key,
@@ -93,7 +86,7 @@ def quantise_layer(
             float(hidden[0]),
         ),
         ffn=ffn,
-        gelu=_gelu(numbers, gelu_scale, gelu_fraction),
+        gelu=gelu,
         ffn_output=ffn_output,
         output_norm=numbers.norm(
             "the layer's normalisation",
@@ -111,7 +104,7 @@ def quantise_layer(
             "probabilities": attention.probabilities,
             "context": attention.context,
             "ffn_input": ffn_input,
-            "ffn_intermediate": gelu_scale,
+            "ffn_intermediate": middle,
             "output": output,
         },
         attention_rescale=dense_rescale,
@@ -133,6 +126,29 @@ def _fraction(linear: LinearLayer, rescale: RescaleLayer | None) -> int:
     return fraction
 
 
+def _first(
+    numbers: ModelNumbers, layer: Layer, scale: Float64
+) -> tuple[LinearLayer, GeluLayer | None, Float64]:
+    """The first feed-forward layer, the GELU behind it, and the scale [F] of what comes of both."""
+    weights, bias = weight_of(layer.ffn), bias_of(layer.ffn)
+    inputs = numbers.reads(scale, numbers.calibration["ffn_input"])
+    name = "the first feed-forward layer"
+    if not numbers.config.has_relu:
+        fraction = gelu_fraction_of(numbers, "inputs of GELU", numbers.calibration["ffn_sum"])
+        middle = _gelu_scale(numbers, layer, fraction)
+        ffn = numbers.linear(name, weights, bias, inputs, fraction=fraction)
+        return ffn, _gelu(numbers, middle, fraction), middle
+    if numbers.is_token:
+        fraction = relu_fraction_of(numbers.calibration["ffn_intermediate"])
+        middle = np.full(len(bias), math.ldexp(1, -fraction))
+        ffn = numbers.linear(name, weights, bias, inputs, fraction=fraction, relu=True)
+    else:
+        per_channel = numbers.scales_channels(layer.ffn_output)
+        middle = numbers.fit("ffn_intermediate", per_channel=per_channel)
+        ffn = numbers.linear(name, weights, bias, inputs, scale=middle, relu=True)
+    return ffn, None, middle
+
+
 def _second(
     numbers: ModelNumbers, layer: Layer, scale: Float64
 ) -> tuple[LinearLayer, RescaleLayer | None]:
@@ -150,6 +166,11 @@ def gelu_fraction_of(numbers: ModelNumbers, what: str, seen: Statistics) -> int:
     """Of all of a GELU's inputs. How far they reach below 0 is no matter: GELU is 0 there."""
     width = numbers.machine.special.gelu.shift_width
     return min(numbers.fraction_of(what, seen.high, GELU_FRACTION, width, "channel"))
+
+
+def relu_fraction_of(seen: Statistics) -> int:
+    """Of wide numbers that ReLU has left."""
+    return wide_fraction_of(float(seen.largest.max()))
 
 
 def _gelu_scale(numbers: ModelNumbers, layer: Layer, fraction: int) -> Float64:

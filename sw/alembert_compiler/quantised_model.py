@@ -79,7 +79,8 @@ class QuantisedLayer:
     attention_dense: LinearLayer
     attention_norm: NormLayer
     ffn: LinearLayer
-    gelu: GeluLayer
+    gelu: GeluLayer | None
+    """None where ``ffn`` ends in ReLU."""
     ffn_output: LinearLayer
     output_norm: NormLayer
     scales: Mapping[str, Float64]

@@ -156,6 +156,7 @@ class QuantisedReference:
         ffn_input = self.norm(layer.attention_norm, total, x)
         middle, rescale = self.gelu(self.linear(layer.ffn, ffn_input)), layer.ffn_rescale
         if rescale is None:
+            assert layer.gelu is not None
             middle = self.encode(middle, layer.gelu.exponent + layer.gelu.lifts)
         else:
             middle = self.wide(middle)

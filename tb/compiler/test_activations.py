@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from alembert.config import AdaptivFloatFormat
 from alembert.config.gelu import GeluConfig, GeluForm
+from alembert.config.isa import Opcode
 from alembert_compiler.activations import FORMS, activation_note, check_activation
 from alembert_compiler.compile import compile_model
 from alembert_compiler.layer import activation
+from alembert_compiler.tensor_names import PARTS
+from alembert_golden.adaptivfloat import significand
 from alembert_golden.gelu import gelu
-from compiler.compiled_models import MACHINES, TOKENS, calibration_of, random_model, run
+from compiler.compiled_models import BERT, MACHINES, TOKENS, calibration_of, random_model, run
 from compiler.test_compile_refusals import changed
 from sfu.oracle_gelu import all_inputs, exact_gelu
 
@@ -59,6 +65,40 @@ def test_a_model_of_the_other_form_runs() -> None:
     assert errors[1] == pytest.approx(errors[0], rel=0.1)
 
 
+@pytest.mark.parametrize("machine", MACHINES)
+@pytest.mark.parametrize("activations", ["static", "token"])
+@pytest.mark.parametrize("parts", [PARTS[:2], PARTS[:4]], ids=["masked", "classifier"])
+def test_relu(machine: str, activations: str, parts: tuple[str, ...]) -> None:
+    """In the matrix unit's own post-processing: no GELU is executed, and no instruction more."""
+    config = MACHINES[machine]
+    if activations == "token" and not config.special.has_tokens:
+        return
+    model = random_model(replace(BERT, hidden_act="relu"), parts, classes=5)
+    image = compile_model(
+        model,
+        config,
+        calibration_of(model),
+        max_length=13,
+        head="mlm" if len(parts) == 2 else "classifier",
+        activations=activations,
+        keep_hidden=True,
+    )
+    assert Opcode.GELU not in {each.opcode for each in image.program_code}
+    result = run(config, image, TOKENS, [0] if len(parts) == 2 else ())
+    hidden, exact = image.hidden_codes(result.output, 13)[:, -1], model.forward(TOKENS).hidden[-1]
+    if isinstance(config.fmt, AdaptivFloatFormat):
+        found = significand(hidden, config.fmt) * image.hidden_scales[-1]
+    else:
+        found = hidden.view(np.int8) * image.hidden_scales[-1]
+    # weights that were not trained to be ternary are not the model's
+    limit = 0.9 if machine == "ternary" else 0.2
+    assert np.abs(found - exact).mean() < limit * np.abs(exact).mean()
+    # and it is ReLU that was run
+    other = random_model(replace(BERT, hidden_act="gelu"), parts, classes=5).forward(TOKENS)
+    if machine != "ternary":
+        assert np.abs(found - exact).mean() < np.abs(found - other.hidden[-1]).mean()
+
+
 def test_notes() -> None:
     assert NAMES.items() == FORMS.items()
     for name, form in NAMES.items():
@@ -75,7 +115,6 @@ def test_notes() -> None:
     [
         ("quick_gelu", " (x·σ(1.702·x) is up to 0.02 away from GELU)"),
         ("gelu_10", " (it clips GELU at ±10)"),
-        ("relu", " (the compiler has instructions for GELU alone)"),
         ("silu", ""),
         (None, ""),
         (["gelu"], ""),
@@ -85,5 +124,6 @@ def test_others_are_refused_with_their_reason(name: object, reason: str) -> None
     with pytest.raises(ValueError) as caught:
         check_activation(name)
     assert (
-        str(caught.value) == f"hidden_act must be one of {', '.join(FORMS)}, not {name!r}{reason}"
+        str(caught.value)
+        == f"hidden_act must be one of {', '.join(FORMS)}, relu, not {name!r}{reason}"
     )

@@ -114,7 +114,7 @@ def test_a_bert() -> None:
         (
             ValueError,
             "hidden_act must be one of gelu, gelu_python, gelu_new, gelu_pytorch_tanh, "
-            "gelu_python_tanh, gelu_fast, gelu_accurate, not 'silu'",
+            "gelu_python_tanh, gelu_fast, gelu_accurate, relu, not 'silu'",
             {"hidden_act": "silu"},
         ),
     ],
