@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,14 @@ def test_without_a_mask(tmp_path: Path) -> None:
     tokeniser = load_tokeniser(tmp_path, 4)
     assert tokeniser.encode("oil gas", 9).tolist() == [1, 3, 0, 2]
     assert tokeniser.special == {0, 1, 2}
+
+
+def test_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, {"spiece.model": spiece()})
+    monkeypatch.setitem(sys.modules, "sentencepiece", None)
+    message = r"^spiece.model needs the sentencepiece and protobuf libraries: pip install 'alembert"
+    with pytest.raises(ImportError, match=message):
+        load_tokeniser(tmp_path, 99)
 
 
 def test_windows_line_ends(tmp_path: Path) -> None:
