@@ -128,8 +128,8 @@ def _sentence_pieces(content: bytes) -> Any:
         model.ParseFromString(content)
     except DecodeError as error:
         raise ValueError(f"it is no SentencePiece model: {error}") from error
-    if not model.pieces:
-        raise ValueError("it is no SentencePiece model: it holds no pieces")
+    if not model.pieces or not model.HasField("trainer_spec"):
+        raise ValueError("it is no SentencePiece model: pieces or trainer_spec are missing")
     if (kind := model.trainer_spec.model_type) != _UNIGRAM:
         raise ValueError(f"its model_type must be {_UNIGRAM}, unigram, not {kind}")
     return model

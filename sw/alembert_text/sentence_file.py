@@ -113,12 +113,14 @@ def _rows_of_ids(lines: Mapping[str, str], name: str, *, is_given: bool) -> dict
     rows: dict[str, Row] = {}
     for place, line in lines.items():
         for number in _fields(line):
-            if not _NUMBER.fullmatch(number) or len(number) > _MOST_DIGITS:
+            if not _NUMBER.fullmatch(number):
                 raise ValueError(
                     f"{name}, {place}: token ids must be whole numbers with blanks or commas "
                     f"between, not {reprlib.repr(number or line)}"
                     + ("" if is_given else _way_out(lines))
                 )
+            if len(number) > _MOST_DIGITS:
+                raise ValueError(f"{name}, {place}: no token id is {reprlib.repr(number)}")
         rows[place] = [int(number) for number in _fields(line)]
     return rows
 

@@ -6,6 +6,7 @@ import ast
 import importlib
 import importlib.util
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from alembert.config import PRESETS
 from alembert.flows.designs import designs
 from docs.pages import PAGES, ROOT, blocks
 
+FOLDERS = ("hw", "golden", "sw", "tb", "bench")
 NAMES = sorted(
     {
         name
@@ -110,7 +112,24 @@ def test_imports_of_the_examples() -> None:
         assert is_there, f"{page}: {module}.{name}"
 
 
+def test_folders_of_tests() -> None:
+    """The table of verification.md, and support/ above it."""
+    page = PAGES["docs/verification.md"]
+    named = re.findall(r"^\| `tb/(\w+)` \|", page, re.MULTILINE)
+    folders = {path.parent.name for path in (ROOT / "tb").glob("*/*.py")}
+    assert sorted(named) == sorted(folders - {"support"})
+
+
+def test_extras_exist() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    named = {name for text in PAGES.values() for name in re.findall(r"alembert\[(\w+)\]", text)}
+    assert named and named <= project["optional-dependencies"].keys()
+
+
 def test_paths_exist() -> None:
+    files = {path.name for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")}
     for page, text in PAGES.items():
         for path in re.findall(r"`((?:hw/alembert|sw|tb|golden|bench|docs)/[\w/.*-]+)`", text):
-            assert list(Path(ROOT).glob(path.rstrip("/"))), f"{page} names {path}"
+            assert list(ROOT.glob(path.rstrip("/"))), f"{page} names {path}"
+        for name in re.findall(r"`(\w+\.py)`", text):
+            assert name in files, f"{page} names {name}"

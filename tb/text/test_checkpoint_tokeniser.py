@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,25 @@ def test_without_a_mask(tmp_path: Path) -> None:
     assert tokeniser.special == {0, 1, 2}
 
 
+def test_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path, {"spiece.model": spiece()})
+    monkeypatch.setitem(sys.modules, "sentencepiece", None)
+    message = r"^spiece.model needs the sentencepiece and protobuf libraries: pip install 'alembert"
+    with pytest.raises(ImportError, match=message):
+        load_tokeniser(tmp_path, 99)
+
+
+def test_a_model_that_is_cut_behind_its_pieces(tmp_path: Path) -> None:
+    """Which is well formed, and would have another piece for the unknown."""
+    content, place = spiece(), 0
+    while content[place] == 0x0A:  # field 1, a piece, of so many bytes
+        place += 2 + content[place + 1]
+    write(tmp_path, {"spiece.model": content[:place]})
+    message = "spiece.model: it is no SentencePiece model: pieces or trainer_spec are missing"
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        load_tokeniser(tmp_path, 99)
+
+
 def test_windows_line_ends(tmp_path: Path) -> None:
     write(tmp_path, {"vocab.txt": "\ufeff[UNK]\r\n[CLS]\r\n[SEP]\r\noil\r\n"})
     assert load_tokeniser(tmp_path, 4).encode("oil", 9).tolist() == [1, 3, 2]
@@ -148,7 +168,10 @@ def test_names_beside_a_tokenizer_json(tmp_path: Path) -> None:
         ({"vocab.txt": VOCAB, "tokenizer_config.json": "{"}, "tokenizer_config.json is not JSON"),
         ({"vocab.txt": VOCAB, "config.json": "[]"}, "config.json must be an object"),
         ({"spiece.model": b"\x93NUMPY"}, "spiece.model: it is no SentencePiece model: "),
-        ({"spiece.model": b""}, "spiece.model: it is no SentencePiece model: it holds no pieces"),
+        (
+            {"spiece.model": b""},
+            "spiece.model: it is no SentencePiece model: pieces or trainer_spec are missing",
+        ),
         (
             {"spiece.model": spiece(model_type="bpe")},
             "spiece.model: its model_type must be 1, unigram, not 2",
