@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 from alembert.cli import app
 from alembert.cli.classify_texts import encode_texts
+from alembert.config.isa import Opcode
 from alembert.config.presets import PRESETS
 from alembert_models import PackedModel
 from alembert_runtime.classify import classify
 from models.tiny_models import CLASSES, LENGTH, SENTENCES, packed, pieces
+from runtime.models import patched
 from typer.testing import CliRunner, Result
 
 MACHINE = PRESETS["tiny"].machine
@@ -105,11 +107,29 @@ def test_an_object_a_line(run: Command, model: PackedModel, tmp_path: Path) -> N
             "tokens_cut": sentence.cut,
             "cycles": each.cycles,
             "cycles_measured": False,
+            "saturated": {"matrix": 0, "attention": 0, "special": 0},
             "energy_nj": each.energy.total,
             "energy_parts_nj": energy | {"memory": each.energy.memory},
         }
     assert found[5]["tokens"] == 16 and found[5]["tokens_cut"] > 0
     assert found[6]["tokens_unknown"] >= 1
+
+
+def test_results_beyond_their_range(
+    run: Command, model: PackedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counted in the object, and said in a line beside the answer."""
+    image, _ = patched(model.image_for("tiny"), Opcode.LAYERNORM, b_multiplier=0xFFFF, shift=0)
+    monkeypatch.setattr(PackedModel, "image_for", lambda *_: image)
+    result = run("--json", SENTENCES[0])
+    ((_, special),) = [
+        (name, count) for name, count in objects(result)[0]["saturated"].items() if count
+    ]
+    assert special > 10
+    assert result.stderr == (
+        "note: text 1: results beyond 16 bits, which count as the ends of their range: "
+        f"{special:,} of unit SPECIAL\n"
+    )
 
 
 def test_notes(run: Command) -> None:

@@ -42,7 +42,7 @@ def test_load_and_store(
 ) -> None:
     rng = np.random.default_rng(seed)
     stride, address, offset = columns + rng.integers(0, 4), *rng.integers(0, 50, 2)
-    pitch = rng.choice([0, rows * columns, rows * columns + rng.integers(0, 50)])
+    pitch = rng.choice([0, rows * columns, rows * columns + int(rng.integers(0, 50))])
     operands = {
         "rows": rows,
         "columns": columns,
