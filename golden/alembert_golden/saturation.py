@@ -55,14 +55,15 @@ def count_products(
     factor : array of float64, [N], optional
         Powers of two that the sums have been multiplied by; without, they are integers.
     """
-    if not parameters.wide.any():
-        return np.zeros(len(results), dtype=np.int64)
-    which = (results == WIDE_MIN) | (results == WIDE_MAX)
-    if not parameters.wide.all():
-        which &= parameters.wide
+    none = np.zeros(len(results), dtype=np.int64)
+    if not parameters.wide.any() or not results.size:
+        return none
+    if results.min() > WIDE_MIN and results.max() < WIDE_MAX:
+        return none
+    which = ((results == WIDE_MIN) | (results == WIDE_MAX)) & parameters.wide
     sentence, _, channel = np.nonzero(which)
     if not len(sentence):
-        return np.zeros(len(results), dtype=np.int64)
+        return none
     if array.encodes_adaptivfloat:
         multiplier, shift = np.ones_like(channel), parameters.exponent[channel]
     else:
