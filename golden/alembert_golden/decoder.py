@@ -147,9 +147,9 @@ def check(instruction: Instruction, machine: MachineConfig) -> dict[str, Rows]:
     InstructionError
         OPERAND: a dimension is 0; a product for a unit that is not there, or too deep for it; a
         kind that the unit does not have; RESCALE where codes are not INT8; a row too long for a
-        special function, or with fewer than two classes or too many; rows that overlap; a STORE
-        where only the host writes. ADDRESS: a tensor outside the scratchpad. UNIT: see
-        :class:`alembert.config.matrix.MatrixFault`.
+        special function, or with fewer than two classes or too many; rows that overlap; a pass's
+        words that are more than the pitch; a STORE where only the host writes. ADDRESS: a tensor
+        outside the scratchpad. UNIT: see :class:`alembert.config.matrix.MatrixFault`.
     """
     operands, mnemonic = instruction.operands, instruction.format.mnemonic
 
@@ -167,6 +167,9 @@ def check(instruction: Instruction, machine: MachineConfig) -> dict[str, Rows]:
     if instruction.opcode is Opcode.STORE:
         base = MemoryBase(operands["memory_base"])
         require(base in WRITABLE, "memory_base must be OUTPUT or SCRATCH", base.name)
+    if pitch := operands.get("pitch", 0):
+        words = operands["rows"] * operands["columns"]
+        require(words <= pitch, f"rows · columns must be at most the pitch of {pitch} words", words)
     if instruction.opcode is Opcode.ENTROPY:
         require(operands["columns"] >= 2, "columns must be at least 2", operands["columns"])
         _at_most(require, "columns", operands["columns"], machine.max_classes)

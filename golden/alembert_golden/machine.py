@@ -12,6 +12,7 @@ from alembert.config.checks import require_between
 from alembert.config.command import MachineFault
 from alembert.config.isa import MemoryBase
 from alembert.config.machine import MachineConfig
+from alembert.config.register_fields import REGISTER_WIDTH
 from numpy.typing import ArrayLike, NDArray
 
 from .machine_control import Control, Outcome, Thread
@@ -54,6 +55,9 @@ class RunResult:
         The rule that it breaks, and by which value; empty without a fault.
     instructions : array of int64
         Instructions executed, the one that stopped the run not counted.
+    saturated : array of int64, [batch, len(SATURATING)]
+        Wide results that were saturated, by unit in the order of
+        ``alembert.config.registers.SATURATING``; as in the registers, up to 2^32 − 1.
     """
 
     output: NDArray[np.uint8]
@@ -66,6 +70,7 @@ class RunResult:
     fault_number: NDArray[np.int64]
     reason: tuple[str, ...]
     instructions: NDArray[np.int64]
+    saturated: NDArray[np.int64]
 
 
 class Machine:
@@ -197,6 +202,7 @@ class Machine:
             fault_number=outcome.number,
             reason=tuple(outcome.reason),
             instructions=outcome.instructions,
+            saturated=np.minimum(outcome.saturated, (1 << REGISTER_WIDTH) - 1),
         )
 
     def _keep(self, image: bytes | memoryview) -> bytes:

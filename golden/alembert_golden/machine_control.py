@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from alembert.config.command import MachineFault
 from alembert.config.isa import Opcode
+from alembert.config.registers import SATURATING
 
 from .machine_fault import InstructionError
 from .machine_run import Batch, Executor
@@ -33,6 +34,7 @@ class Outcome:
         self.passes, self.number, self.instructions = np.zeros((3, num), dtype=np.int64)
         self.predicted, self.entropy = np.zeros((2, num), dtype=np.int64)
         self.exited = np.zeros(num, dtype=bool)
+        self.saturated = np.zeros((num, len(SATURATING)), dtype=np.int64)
         self.fault = [MachineFault.NONE] * num
         self.reason = [""] * num
 
@@ -43,6 +45,7 @@ class Outcome:
         self.passes[at], self.exited[at] = thread.pass_number, thread.exited
         self.instructions[at] = thread.instructions
         self.predicted[at], self.entropy[at] = batch.predicted, batch.entropy
+        self.saturated[at] = batch.saturated
         if fault is not None:
             self.number[at] = thread.number
             for sentence in at:

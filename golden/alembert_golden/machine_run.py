@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-from alembert.config.isa import Instruction, Opcode
+from alembert.config.isa import Instruction, Opcode, Unit
 from alembert.config.machine import MachineConfig
+from alembert.config.registers import SATURATING
 from numpy.typing import NDArray
 
 from .decoder import Resolved
@@ -61,6 +62,8 @@ class Batch:
         Class by the first row of the last test; 0 before the first.
     entropy : array of int64
         Entropy of that row; 0 before the first.
+    saturated : array of int64, [batch, len(SATURATING)]
+        Wide results that were saturated, by unit.
     """
 
     sentences: NDArray[np.int64]
@@ -69,11 +72,13 @@ class Batch:
     exit_all: NDArray[np.bool_] = field(init=False)
     predicted: NDArray[np.int64] = field(init=False)
     entropy: NDArray[np.int64] = field(init=False)
+    saturated: NDArray[np.int64] = field(init=False)
 
     def __post_init__(self) -> None:
         self.exit_all = np.zeros(len(self.sentences), dtype=bool)
         self.predicted = np.zeros(len(self.sentences), dtype=np.int64)
         self.entropy = np.zeros(len(self.sentences), dtype=np.int64)
+        self.saturated = np.zeros((len(self.sentences), len(SATURATING)), dtype=np.int64)
 
     def __len__(self) -> int:
         return len(self.sentences)
@@ -84,7 +89,7 @@ class Batch:
         part.sentences, part.scratchpad = self.sentences[places], self.scratchpad[places]
         part.memory = self.memory.part(places)
         part.exit_all, part.predicted = self.exit_all[places], self.predicted[places]
-        part.entropy = self.entropy[places]
+        part.entropy, part.saturated = self.entropy[places], self.saturated[places]
         return part
 
     def split(self, leaving: NDArray[np.bool_]) -> tuple[Batch, Batch]:
@@ -93,8 +98,9 @@ class Batch:
         early, late = np.nonzero(leaving[:num])[0], num + np.nonzero(~leaving[num:])[0]
         here, there = np.concatenate([early, late]), np.concatenate([late, early])
         if len(here):
-            arrays = (self.sentences, self.scratchpad, self.exit_all, self.predicted, self.entropy)
-            for array in (*arrays, *self.memory.regions.values()):
+            arrays = (self.sentences, self.scratchpad, self.exit_all, self.predicted)
+            counts = (self.entropy, self.saturated)
+            for array in (*arrays, *counts, *self.memory.regions.values()):
                 array[here] = array[there]
         return self.part(slice(0, num)), self.part(slice(num, None))
 
@@ -142,16 +148,25 @@ class Executor:
             case Opcode.GATHER:
                 gather(instruction, scratchpad, memory, machine)
             case Opcode.LINEAR:
-                self._matrix.linear(instruction, scratchpad, memory)
+                saturated = self._matrix.linear(instruction, scratchpad, memory)
+                self._count(batch, Unit.MATRIX, saturated)
             case Opcode.MATMUL:
-                self._matrix.matmul(instruction, scratchpad)
+                saturated = self._matrix.matmul(instruction, scratchpad)
+                unit = Unit.ATTENTION if instruction["unit"] else Unit.MATRIX
+                self._count(batch, unit, saturated)
             case Opcode.ENTROPY:
                 test = execute_entropy(instruction, scratchpad, machine, threshold=self._threshold)
                 batch.exit_all[:], batch.predicted[:] = test.exit_all, test.first_class
                 batch.entropy[:] = test.first_entropy
             case _:
-                self._special.execute(instruction, scratchpad)
+                saturated = self._special.execute(instruction, scratchpad)
+                self._count(batch, Unit.SPECIAL, saturated)
         self._report(instruction, batch, number, pass_number)
+
+    @staticmethod
+    def _count(batch: Batch, unit: Unit, saturated: NDArray[np.int64]) -> None:
+        """What an instruction has saturated of each sentence, to its unit's counter."""
+        batch.saturated[:, SATURATING.index(unit)] += saturated
 
     def _report(self, instruction: Resolved, batch: Batch, number: int, pass_number: int) -> None:
         if self._trace is None:

@@ -44,7 +44,7 @@ class MatrixEngine:
 
     def linear(
         self, instruction: Resolved, scratchpad: NDArray[np.uint8], memory: ExternalMemory
-    ) -> None:
+    ) -> NDArray[np.int64]:
         """Codes [rows, depth] × weights [depth, columns] from ``memory_offset``.
 
         Layers from IMAGE are decoded once, whatever the sentences: an engine must not see another
@@ -58,6 +58,11 @@ class MatrixEngine:
             Changed in place.
         memory : ExternalMemory
             Of the same batch.
+
+        Returns
+        -------
+        array of int64, [batch]
+            How many wide results were saturated.
 
         Raises
         ------
@@ -81,14 +86,15 @@ class MatrixEngine:
                 )
 
             if base != MemoryBase.IMAGE:
-                for sentence in range(len(scratchpad)):
-                    one = slice(sentence, sentence + 1)
-                    self._execute(instruction, scratchpad[one], product(sentence))
-                return
+                each = (scratchpad[k : k + 1] for k in range(len(scratchpad)))
+                saturated = [
+                    self._execute(instruction, one, product(k)) for k, one in enumerate(each)
+                ]
+                return np.concatenate(saturated)
             self._layers[key] = product(0)
-        self._execute(instruction, scratchpad, self._layers[key])
+        return self._execute(instruction, scratchpad, self._layers[key])
 
-    def matmul(self, instruction: Resolved, scratchpad: NDArray[np.uint8]) -> None:
+    def matmul(self, instruction: Resolved, scratchpad: NDArray[np.uint8]) -> NDArray[np.int64]:
         """Codes [rows, depth] × codes: row n of b has those of result column n.
 
         All channels have no bias, no ReLU, and the instruction's multiplier, shift and exponent;
@@ -100,12 +106,17 @@ class MatrixEngine:
             MATMUL, resolved.
         scratchpad : array of uint8, [batch, words, W]
             Changed in place.
+
+        Returns
+        -------
+        array of int64, [batch]
+            As :meth:`linear`.
         """
         array = self._machine.arrays[instruction["unit"]]
         key = tuple(instruction[name] for name in _PRODUCT_OPERANDS)
         if key not in self._products:
             self._products[key] = self._product(instruction, array)
-        self._execute(instruction, scratchpad, self._products[key])
+        return self._execute(instruction, scratchpad, self._products[key])
 
     def _product(self, instruction: Resolved, array: VmacArrayConfig) -> QuickProduct:
         wide = instruction["kind"] == ResultKind.WIDE
@@ -124,7 +135,7 @@ class MatrixEngine:
         instruction: Resolved,
         scratchpad: NDArray[np.uint8],
         product: QuickProduct,
-    ) -> None:
+    ) -> NDArray[np.int64]:
         places = instruction.places
         depth, columns = instruction["depth"], instruction["columns"]
         kind = instruction["kind"]
@@ -136,12 +147,14 @@ class MatrixEngine:
         results = o[:, :columns] if kind == ResultKind.COLUMNS else o[..., :columns]
         padding = o[:, columns:] if kind == ResultKind.COLUMNS else o[..., columns:]
         step = max(1, _BLOCK // (instruction["rows"] * instruction["columns"]))
+        saturated = np.zeros(len(a), dtype=np.int64)
         for start in range(0, len(a), step):
             some = slice(start, start + step)
             left = self._operands(product, a[some], start)
-            values = product.of_left(left, None if b is None else b[some])
+            values, saturated[some] = product.of_left(left, None if b is None else b[some])
             # not before all operands are read
             results[some], padding[some] = values, 0
+        return saturated
 
 
 class _Operands:

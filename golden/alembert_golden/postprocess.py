@@ -17,7 +17,7 @@ from .adaptivfloat import encode_fixed
 from .fixed import overflow
 from .scaler import scale
 
-__all__ = ["ChannelParameters", "postprocess"]
+__all__ = ["ChannelParameters", "biased", "postprocess"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +99,12 @@ class ChannelParameters:
                 )
 
 
+def biased(sums: ArrayLike, parameters: ChannelParameters) -> NDArray[np.int64]:
+    """Accumulators [..., N] with their channels' biases, after ReLU."""
+    total = np.asarray(sums, dtype=np.int64) + parameters.bias
+    return np.where(parameters.relu & (total < 0), 0, total)
+
+
 def postprocess(
     sums: ArrayLike, parameters: ChannelParameters, config: VmacArrayConfig
 ) -> NDArray[np.int64]:
@@ -112,8 +118,7 @@ def postprocess(
     * AdaptivFloat, wide: saturate(t / 2^exponent), rounded to nearest, ties to even.
     """
     parameters.check(config)
-    total = np.asarray(sums, dtype=np.int64) + parameters.bias
-    total = np.where(parameters.relu & (total < 0), 0, total)
+    total = biased(sums, parameters)
     fmt, wide = config.vmac.pair.activation, parameters.wide
     if isinstance(fmt, AdaptivFloatFormat):
         results, shift = np.empty_like(total), parameters.exponent[wide]

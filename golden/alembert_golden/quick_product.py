@@ -13,7 +13,8 @@ from alembert.config import AdaptivFloatFormat, Format, VmacArrayConfig
 from numpy.typing import NDArray
 
 from .adaptivfloat import encode_relative
-from .postprocess import ChannelParameters, postprocess
+from .postprocess import ChannelParameters, biased, postprocess
+from .saturation import count_products
 from .scaler import scale
 from .vmac import integers
 
@@ -84,10 +85,13 @@ class QuickProduct:
 
         There is no b if there are a layer's weights.
         """
-        return self.of_left(self.left(a), b)
+        return self.of_left(self.left(a), b)[0]
 
-    def of_left(self, left: NDArray, b: NDArray[np.uint8] | None) -> NDArray:
-        """The same for an operand that :meth:`left` has decoded."""
+    def of_left(
+        self, left: NDArray, b: NDArray[np.uint8] | None
+    ) -> tuple[NDArray, NDArray[np.int64]]:
+        """The same for an operand that :meth:`left` has decoded, and how many wide results of each
+        sentence were saturated."""
         pair = self._array.vmac.pair
         if not self._is_exact:
             return self._defined(left, b)
@@ -104,7 +108,9 @@ class QuickProduct:
         relu = self._parameters.relu
         if relu.any():
             np.maximum(total, np.where(relu, 0.0, -np.inf), out=total)
-        return self._finish(total)
+        results = self._finish(total)
+        factor = self._scale if self._array.encodes_adaptivfloat else None
+        return results, count_products(results, total, self._parameters, self._array, factor)
 
     def _finish(self, total: NDArray[np.float64]) -> NDArray:
         wide = self._parameters.wide
@@ -141,7 +147,9 @@ class QuickProduct:
             rounded[doubtful] = exact
         return rounded
 
-    def _defined(self, left: NDArray, b: NDArray[np.uint8] | None) -> NDArray:
+    def _defined(
+        self, left: NDArray, b: NDArray[np.uint8] | None
+    ) -> tuple[NDArray, NDArray[np.int64]]:
         """By integers of 64 bits, for formats with sums beyond float64's."""
         pair = self._array.vmac.pair
         if b is None:
@@ -149,10 +157,10 @@ class QuickProduct:
         else:
             sums = left @ _table(pair.weight, np.dtype(np.int64), 1.0).take(b).swapaxes(1, 2)
         results = postprocess(sums, self._parameters, self._array)
-        width = pair.activation.width
-        return np.where(self._parameters.wide, results, results & ((1 << width) - 1)).astype(
-            np.int16
-        )
+        width, wide = pair.activation.width, self._parameters.wide
+        results = np.where(wide, results, results & ((1 << width) - 1)).astype(np.int16)
+        total = biased(sums, self._parameters)
+        return results, count_products(results, total, self._parameters, self._array)
 
 
 def _decoded(codes: NDArray[np.uint8], table: NDArray) -> NDArray:
@@ -161,9 +169,9 @@ def _decoded(codes: NDArray[np.uint8], table: NDArray) -> NDArray:
 
 
 def _wide(total: NDArray[np.float64]) -> NDArray[np.int16]:
-    """Rounded to 16 bits; ``total`` is lost."""
-    np.rint(total, out=total)
-    return np.clip(total, -32768, 32767, out=total).astype(np.int16)
+    """Rounded to 16 bits."""
+    rounded = np.rint(total)
+    return np.clip(rounded, -32768, 32767, out=rounded).astype(np.int16)
 
 
 def quick_encode(values: NDArray[np.float64], fmt: AdaptivFloatFormat) -> NDArray[np.uint8]:

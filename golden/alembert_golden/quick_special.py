@@ -28,6 +28,7 @@ __all__ = [
     "code_table",
     "encode_special",
     "gelu_table",
+    "layernorm_unclipped",
     "quick_layernorm",
     "quick_softmax",
     "tanh_table",
@@ -125,6 +126,19 @@ def quick_layernorm(
     config: LayerNormConfig,
 ) -> NDArray[np.int16]:
     """:func:`alembert_golden.layernorm.layernorm` of integers in float64, [..., n]."""
+    work = layernorm_unclipped(values, gamma, beta, epsilon, config)
+    half = 1 << (config.OUT_WIDTH - 1)
+    return np.clip(work, -half, half - 1, out=work).astype(np.int16)
+
+
+def layernorm_unclipped(
+    values: NDArray[np.float64],
+    gamma: NDArray[np.int64],
+    beta: NDArray[np.int64],
+    epsilon: int,
+    config: LayerNormConfig,
+) -> NDArray[np.float64]:
+    """The same before saturation: integers."""
     n = values.shape[-1]
     totals = values.sum(axis=-1)
     squares = np.einsum("...c,...c->...", values, values).astype(np.int64)
@@ -142,8 +156,7 @@ def quick_layernorm(
     work *= gamma * 2.0**-config.out_shift
     np.rint(work, out=work)
     work += beta
-    half = 1 << (config.OUT_WIDTH - 1)
-    return np.clip(work, -half, half - 1, out=work).astype(np.int16)
+    return work
 
 
 def _inverse_root(

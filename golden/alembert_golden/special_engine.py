@@ -27,11 +27,12 @@ from .quick_special import (
     EXPONENT_MIN,
     code_table,
     gelu_table,
-    quick_layernorm,
+    layernorm_unclipped,
     quick_softmax,
     tanh_table,
 )
 from .rescale import rescale
+from .saturation import WIDE_MAX, WIDE_MIN, clip_and_count
 from .scaler import scale
 
 __all__ = ["SpecialEngine"]
@@ -53,19 +54,22 @@ class SpecialEngine:
         self._machine = machine
         self._fmt = machine.special.fmt
 
-    def execute(self, instruction: Resolved, scratchpad: NDArray[np.uint8]) -> None:
+    def execute(self, instruction: Resolved, scratchpad: NDArray[np.uint8]) -> NDArray[np.int64]:
         """Execute a special function, resolved, on [batch, words, W] in place.
 
-        All of a sentence's operands are read before anything is written.
+        All of a sentence's operands are read before anything is written. Returns how many wide
+        numbers of each sentence were saturated: sums and results of LAYERNORM, results of RESCALE.
         """
+        saturated = np.zeros(len(scratchpad), dtype=np.int64)
         step = max(1, _BLOCK // (instruction["rows"] * instruction["columns"]))
         run = getattr(self, f"_{instruction.opcode.name.lower()}")
         for start in range(0, len(scratchpad), step):
             some = scratchpad[start : start + step]
-            values = run(instruction, some)
+            values = run(instruction, some, saturated[start : start + step])
             rows = instruction.places["o"]
             o = rows_of(some, rows, wide=instruction["kind"] == ResultKind.WIDE)
             o[..., : values.shape[-1]], o[..., values.shape[-1] :] = values, 0
+        return saturated
 
     def _wide(self, instruction: Resolved, scratchpad: NDArray[np.uint8]) -> NDArray[np.int16]:
         rows = instruction.places["a"]
@@ -93,7 +97,12 @@ class SpecialEngine:
         row[..., behind:] = largest.astype("<u2")[..., np.newaxis].view(np.uint8)
         return row
 
-    def _softmax(self, instruction: Resolved, scratchpad: NDArray[np.uint8]) -> NDArray:
+    def _softmax(
+        self,
+        instruction: Resolved,
+        scratchpad: NDArray[np.uint8],
+        saturated: NDArray[np.int64],
+    ) -> NDArray:
         """Position j of row r exists if ``span`` is 0 or |r − j| < ``span``."""
         rows, columns, span = (instruction[name] for name in ("rows", "columns", "span"))
         keep = None
@@ -104,7 +113,12 @@ class SpecialEngine:
         probabilities = quick_softmax(scores, config, keep, instruction["a_shift"])
         return self._leave(probabilities, instruction)
 
-    def _gelu(self, instruction: Resolved, scratchpad: NDArray[np.uint8]) -> NDArray:
+    def _gelu(
+        self,
+        instruction: Resolved,
+        scratchpad: NDArray[np.uint8],
+        saturated: NDArray[np.int64],
+    ) -> NDArray:
         """Column c is encoded with ``exponent`` plus its lift, word ``p_address`` + c div L."""
         place = self._wide(instruction, scratchpad).view(np.uint16)
         table = gelu_table(self._machine.special.gelu, instruction["a_shift"])
@@ -118,11 +132,21 @@ class SpecialEngine:
         )
         return tables.take(place + which.reshape(one.shape))
 
-    def _tanh(self, instruction: Resolved, scratchpad: NDArray[np.uint8]) -> NDArray:
+    def _tanh(
+        self,
+        instruction: Resolved,
+        scratchpad: NDArray[np.uint8],
+        saturated: NDArray[np.int64],
+    ) -> NDArray:
         place = self._wide(instruction, scratchpad).view(np.uint16)
         return self._leave(tanh_table(self._machine.special.tanh).take(place), instruction)
 
-    def _rescale(self, instruction: Resolved, scratchpad: NDArray[np.uint8]) -> NDArray:
+    def _rescale(
+        self,
+        instruction: Resolved,
+        scratchpad: NDArray[np.uint8],
+        saturated: NDArray[np.int64],
+    ) -> NDArray:
         """Row r's max is in the lower 16 bits of its word of b; column c's bias is in word
         ``p_address`` + c div L."""
         wide, largest = self._wide(instruction, scratchpad), np.int64(1)
@@ -138,9 +162,15 @@ class SpecialEngine:
         )
         if instruction["has_bias"]:
             values += self._parameters(instruction, scratchpad)[..., : instruction["columns"]]
-        return self._leave(np.clip(values, -(1 << 15), (1 << 15) - 1), instruction)
+        saturated += clip_and_count(values, WIDE_MIN, WIDE_MAX)
+        return self._leave(values, instruction)
 
-    def _layernorm(self, instruction: Resolved, scratchpad: NDArray[np.uint8]) -> NDArray:
+    def _layernorm(
+        self,
+        instruction: Resolved,
+        scratchpad: NDArray[np.uint8],
+        saturated: NDArray[np.int64],
+    ) -> NDArray:
         """Beat k's γ are word ``p_address`` + 2k, its β the next one."""
         machine, columns = self._machine, instruction["columns"]
         sums = np.zeros((len(scratchpad), instruction["rows"], columns))
@@ -151,16 +181,17 @@ class SpecialEngine:
             codes = rows_of(scratchpad, rows)[..., :columns]
             sums += self._scaled_codes(instruction).take(codes)
             half = 1 << (machine.special.residual.out_width - 1)
-            np.clip(sums, -half, half - 1, out=sums)
+            saturated += clip_and_count(sums, -half, half - 1)
         parameters = self._parameters(instruction, scratchpad)
         beats = parameters.reshape(len(scratchpad), 1, -1, 2, machine.word_wides)
         gamma, beta = (
             beats[..., which, :].reshape(len(scratchpad), 1, -1)[..., :columns] for which in (0, 1)
         )
-        values = quick_layernorm(
+        values = layernorm_unclipped(
             sums, gamma, beta, instruction["epsilon"], machine.special.layernorm
         )
-        return self._leave(values, instruction)
+        saturated += clip_and_count(values, WIDE_MIN, WIDE_MAX)
+        return self._leave(values.astype(np.int16), instruction)
 
     def _scaled_codes(self, instruction: Resolved) -> NDArray[np.float64]:
         """What each of the 256 codes of operand b adds to a."""

@@ -116,7 +116,10 @@ def _embed(emitter: Emitter) -> Tensor:
     model, width = emitter.model, emitter.model.config.embedding_size
     words = emitter.code_tensor("words", emitter.max_length, width)
     positions = emitter.wide_tensor("positions", emitter.max_length, width)
-    hidden_size = model.config.hidden_size
+    hidden_size, position_words = model.config.hidden_size, emitter.words.wides(width)
+    # A LENGTH above the image's most tokens is refused by the stride of the scores if tokens fill
+    # its words, else by the pitch of what is loaded first, which moves nothing in the first pass.
+    fills_words = emitter.max_length % model.machine.word_wides == 0
     embedded = None
     if model.mapping is not None:
         embedded = emitter.code_tensor("embedded", emitter.max_length, width)
@@ -138,11 +141,12 @@ def _embed(emitter: Emitter) -> Tensor:
         "position embeddings",
         o=positions,
         rows=LENGTH,
-        columns=emitter.words.wides(width),
+        columns=position_words,
         memory_base=MemoryBase.IMAGE,
         memory_offset=emitter.data.add(
             wide_rows(model.positions[: emitter.max_length], emitter.words)
         ),
+        pitch=0 if fills_words else emitter.max_length * position_words,
     )
     if embedded is None or model.mapping is None:
         emitter.norm(model.embedding_norm, "first hidden states", hidden, positions, words)

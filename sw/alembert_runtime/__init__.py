@@ -14,6 +14,7 @@ from .errors import (
     RunError,
 )
 from .golden import GoldenDevice
+from .saturation import note_on_saturation
 from .session import Session
 
 __all__ = [
@@ -31,4 +32,5 @@ __all__ = [
     "RunError",
     "Session",
     "UnitCounters",
+    "note_on_saturation",
 ]

@@ -9,6 +9,7 @@ from alembert.config.isa import Unit
 from alembert.config.registers import COUNTERS, UNITS
 
 from .registers import RegisterAccess
+from .saturation import Saturated
 
 __all__ = ["Answer", "Counters", "Record", "UnitCounters", "read_counters"]
 
@@ -120,6 +121,8 @@ class Answer:
         The run left early, with every target's entropy below the threshold.
     records : tuple of tuples of Record
         For each pass, for each target.
+    saturated : mapping of Unit to int
+        Numbers of 16 bits that a unit cut to the ends of their range.
     counters : Counters, optional
         None if the device keeps no time.
     """
@@ -129,4 +132,5 @@ class Answer:
     passes: int
     exited: bool
     records: tuple[tuple[Record, ...], ...]
+    saturated: Saturated = field(default_factory=dict, hash=False)
     counters: Counters | None = field(default=None, compare=False)

@@ -26,6 +26,7 @@ from .energy import EnergyEstimate, count_work, estimate_energy
 from .errors import DeviceError
 from .fit import require_machine
 from .nats import from_register, to_register
+from .saturation import Saturated, by_unit
 from .session import Session
 
 __all__ = ["WRITE_ANSWER", "Classification", "classify"]
@@ -56,6 +57,8 @@ class Classification:
     is_measured : bool
         The cycles are a device's, not the cycle model's.
     energy : EnergyEstimate
+    saturated : mapping of Unit to int
+        Numbers of 16 bits that a unit cut to the ends of their range.
     is_golden : bool
         All that a device stored and reported equals the golden machine's.
     """
@@ -68,6 +71,7 @@ class Classification:
     cycles: int
     is_measured: bool
     energy: EnergyEstimate
+    saturated: Saturated
     is_golden: bool
 
 
@@ -141,10 +145,12 @@ def _classify(
             counters = None if answer is None else answer.counters
             passes, exited = int(result.passes[0]), bool(result.exited[0])
             label, entropy = int(result.predicted_class[0]), from_register(int(result.entropy[0]))
+            saturated = by_unit(result.saturated[0])
             run = predicted(len(sentence), passes if exited else 0)
             is_golden = answer is None or (
                 (answer.predicted_class, answer.entropy) == (label, entropy)
                 and (answer.passes, answer.exited) == (passes, exited)
+                and answer.saturated == saturated
                 and session is not None
                 and bool((session.output() == result.output[0]).all())
             )
@@ -157,6 +163,7 @@ def _classify(
                 cycles=run.cycles if counters is None else counters.cycles,
                 is_measured=counters is not None,
                 energy=estimate_energy(machine, count_work(machine, run, counters)),
+                saturated=saturated,
                 is_golden=is_golden,
             )
     finally:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from alembert.config.machine import MachineConfig
+from alembert.config.registers import SATURATING
 from alembert_compiler.early_exit import exit_passes
 from alembert_compiler.image import Image
 from alembert_golden.machine import Machine
@@ -15,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .errors import DeviceError
 from .nats import from_register, to_register
+from .saturation import Saturated, by_unit
 
 __all__ = ["Evaluation", "evaluate"]
 
@@ -40,6 +42,9 @@ class Evaluation:
         Class after every pass; behind the last one that a sentence took, 0.
     entropies : array [P, n]
         Likewise, in nats.
+    saturated : mapping of Unit to int
+        Numbers of 16 bits that a unit cut to the ends of their range in the run, all sentences
+        together.
     """
 
     threshold: float
@@ -48,6 +53,7 @@ class Evaluation:
     exited: NDArray[np.bool_]
     classes: NDArray[np.int64]
     entropies: NDArray[np.float64]
+    saturated: Saturated = field(default_factory=dict)
 
     def accuracy(self, labels: ArrayLike) -> float:
         """The share that is right."""
@@ -83,6 +89,7 @@ class Evaluation:
             exited=self.entropies[passes - 1, places] < nats,
             classes=np.where(taken, self.classes, 0),
             entropies=np.where(taken, self.entropies, 0.0),
+            saturated=self.saturated,
         )
 
 
@@ -124,6 +131,7 @@ def evaluate(
     level = to_register(threshold)
     golden = Machine(machine)
     count, passes = len(sentences), image.passes
+    saturated = np.zeros(len(SATURATING), np.int64)
     found = Evaluation(
         threshold=from_register(level),
         predicted=np.zeros(count, np.int64),
@@ -157,7 +165,8 @@ def evaluate(
             found.exited[places] = result.exited
             found.classes[:, places] = records["class"].T
             found.entropies[:, places] = records["entropy"].T
+            saturated += result.saturated.sum(axis=0)
             done += len(places)
             if progress is not None:
                 progress(done)
-    return found
+    return replace(found, saturated=by_unit(saturated))

@@ -8,7 +8,7 @@ from alembert.config.command import MachineFault
 from alembert.config.isa import Instruction, MemoryBase, Opcode, Unit, decode
 from alembert.config.machine import MachineConfig
 from alembert.config.register_fields import REGISTER_WIDTH, Access
-from alembert.config.registers import registers_of
+from alembert.config.registers import SATURATIONS, registers_of
 from alembert.config.status import State
 from alembert_golden.machine import Machine, RunResult
 from numpy.typing import ArrayLike, NDArray
@@ -148,6 +148,8 @@ class GoldenDevice:
 
     def _run(self) -> None:
         self.reason = ""
+        for name in SATURATIONS.values():
+            self._set(name.upper(), value=0)
         if refusal := self._refusal():
             self._stop(MachineFault.DMA_READ, Unit.DMA, detail=refusal)
             return
@@ -175,6 +177,8 @@ class GoldenDevice:
             ("ENTROPY", result.entropy),
         ):
             self._set(name, value=int(value[0]))
+        for name, count in zip(SATURATIONS.values(), result.saturated[0], strict=True):
+            self._set(name.upper(), value=int(count))
         fault = result.fault[0]
         if fault is MachineFault.NONE:
             self._state = State.DONE

@@ -19,6 +19,7 @@ from .discovery import discover, require_fit
 from .errors import DeviceError, DeviceTimeoutError, MemoryRangeError, RunError
 from .nats import from_register, to_register
 from .registers import RegisterAccess
+from .saturation import read_saturated
 
 __all__ = ["Session"]
 
@@ -238,6 +239,7 @@ class Session:
             passes=passes,
             exited=bool(registers.read("EXITED")),
             records=tuple(tuple(map(_record, of_pass)) for of_pass in records[:passes]),
+            saturated=read_saturated(registers),
             counters=read_counters(registers) if self.device.has_time else None,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from itertools import product
 
 import cocotb
@@ -46,6 +47,14 @@ def _expected(case: tuple[int, int, int, bool], out_width: int) -> int:
     return int(scale(value, factor, shift, out_width))
 
 
+def _is_saturated(case: tuple[int, int, int, bool], out_width: int) -> bool:
+    value, factor, shift, saturate = case
+    if saturate:
+        return value != 0
+    exact, half = Fraction(value * factor, 1 << shift), 1 << (out_width - 1)
+    return exact < -half or round(exact) >= half
+
+
 @cocotb.test()
 async def values(dut) -> None:
     given = parameters()
@@ -74,6 +83,7 @@ async def values(dut) -> None:
             case = under_way.pop(0)
             want, got = _expected(case, given["out_width"]), dut.o.value.to_signed()
             assert got == want, f"value, factor, shift, saturate {case}: {got}, not {want}"
+            assert dut.saturated.value == _is_saturated(case, given["out_width"]), f"{case}"
             checked += 1
     dut._log.info("%d results", checked)
     assert checked > given["count"]

@@ -51,6 +51,7 @@ class Probe(wiring.Component):
     saturate: Signal
     enable: Signal
     o: Signal
+    saturated: Signal
 
     def __init__(self, *, width: int, factor_width: int, shift_width: int, out_width: int):
         self._scaler = Scaler(
@@ -71,6 +72,7 @@ class Probe(wiring.Component):
             scaler.saturate.eq(self.saturate),
             scaler.enable.eq(self.enable),
             self.o.eq(scaler.o),
+            self.saturated.eq(scaler.saturated),
         ]
         return m
 

@@ -45,6 +45,9 @@ def anything(rng: random.Random, machine: MachineConfig) -> int:
             values[name] = rng.choice(list(ResultKind))
         elif name == "unit":
             values[name] = int(rng.random() < 0.3)
+        elif name == "pitch":
+            words = values["rows"] * values["columns"]
+            values[name] = rng.choice([0, max(0, words + rng.randint(-1, 1)), place.max])
         else:
             values[name] = rng.choice([place.min, 0, place.max, rng.randint(place.min, place.max)])
     word = Instruction(opcode, values).encode()

@@ -82,6 +82,8 @@ def _is_refused(v: dict[str, int], opcode: Opcode, machine: MachineConfig) -> bo
         return True
     match FORMATS[opcode].unit:
         case Unit.DMA:
+            if v.get("pitch", 0) and v["rows"] * v["columns"] > v["pitch"]:
+                return True
             return opcode is Opcode.STORE and v["memory_base"] < 2
         case Unit.MATRIX:
             if v["kind"] == ResultKind.TOKEN:

@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 from alembert.cli import app
 from alembert.cli.classify_texts import encode_texts
+from alembert.config.isa import Opcode
 from alembert.config.presets import PRESETS
 from alembert_models import PackedModel
 from alembert_runtime.classify import classify
 from alembert_text.checkpoint_tokeniser import load_tokeniser
 from models.tiny_models import CLASSES, LENGTH, SENTENCES, packed, pieces
+from runtime.models import patched
 from typer.testing import CliRunner, Result
 
 MACHINE = PRESETS["tiny"].machine
@@ -106,6 +108,7 @@ def test_an_object_a_line(run: Command, model: PackedModel, tmp_path: Path) -> N
             "tokens_cut": sentence.cut,
             "cycles": each.cycles,
             "cycles_measured": False,
+            "saturated": {"matrix": 0, "attention": 0, "special": 0},
             "energy_nj": each.energy.total,
             "energy_parts_nj": energy | {"memory": each.energy.memory},
         }
@@ -130,6 +133,23 @@ def test_formats(run: Command, tmp_path: Path) -> None:
     shown = run("--json", "--file", tmp_path / "x.json", "--format", "texts")
     assert [each["text"] for each in objects(shown)] == ['["oil"]']
     assert [each["text"] for each in objects(run("--json", stdin=b"404 oil"))] == ["404 oil"]
+
+
+def test_results_beyond_their_range(
+    run: Command, model: PackedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counted in the object, and said in a line beside the answer."""
+    image, _ = patched(model.image_for("tiny"), Opcode.LAYERNORM, b_multiplier=0xFFFF, shift=0)
+    monkeypatch.setattr(PackedModel, "image_for", lambda *_: image)
+    result = run("--json", SENTENCES[0])
+    ((_, special),) = [
+        (name, count) for name, count in objects(result)[0]["saturated"].items() if count
+    ]
+    assert special > 10
+    assert result.stderr == (
+        "note: text 1: results beyond 16 bits, which count as the ends of their range: "
+        f"{special:,} of unit SPECIAL\n"
+    )
 
 
 def test_notes(run: Command) -> None:

@@ -183,6 +183,12 @@ def refused_instructions(world: World) -> Iterator[Case]:
         (f"{softmax} a_address={last - 7}", address, {}),
         (f"{softmax} o_address={last - 7}", address, {}),
         ("load rows=LENGTH columns=1 o_stride=1", address, {"length": last + 1}),
+        ("load rows=LENGTH columns=4 o_stride=4 pitch=12", operand, {"length": 4}),
+        (
+            "store rows=TARGETS columns=2 a_stride=2 memory_base=OUTPUT pitch=6",
+            operand,
+            {"targets": 4},
+        ),
         (f"softmax rows=1 columns={machine.longest_row + 1} a_stride=64 o_stride=64", operand, {}),
         (f"entropy rows=1 columns={machine.max_classes + 1}", operand, {}),
         ("entropy rows=1 columns=1", operand, {}),

@@ -98,6 +98,26 @@ def test_dimensions_and_strides(opcode: Opcode) -> None:
             "OPERAND: store: memory_base must be OUTPUT or SCRATCH, not INPUT",
         ),
         (Opcode.STORE, {"memory_base": 3}, ""),
+        *(
+            case
+            for opcode in (Opcode.LOAD, Opcode.STORE)
+            for case in (
+                (opcode, {"pitch": 24}, ""),
+                (
+                    opcode,
+                    {"pitch": 23},
+                    f"OPERAND: {opcode.name.lower()}: rows · columns must be at most the pitch of "
+                    f"23 words, not 24",
+                ),
+                (opcode, {"rows": 65535, "pitch": 160}, ""),  # TARGETS
+                (
+                    opcode,
+                    {"rows": 65535, "pitch": 159},
+                    f"OPERAND: {opcode.name.lower()}: rows · columns must be at most the pitch of "
+                    f"159 words, not 160",
+                ),
+            )
+        ),
         (Opcode.LINEAR, {"unit": 1}, "OPERAND: linear: unit must be 0, not 1"),
         (Opcode.MATMUL, {"unit": 1}, "OPERAND: matmul: unit must be one that there is, not 1"),
         (

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from alembert.config.isa import INSTRUCTION_BYTES
+from alembert.config.isa import INSTRUCTION_BYTES, Instruction, Opcode
+from alembert.config.machine import MachineConfig
+from alembert.config.registers import SATURATIONS
 from alembert.machine import Alembert
 from alembert_compiler.assembler import to_bytes
 from alembert_compiler.compile import compile_model
@@ -28,6 +30,8 @@ JOBS = (
     (16, (15,), 0.0, 1, "mostly", "static"),
 )
 """Sentences of different lengths: whole and part words, one row and several blocks of rows."""
+LOUD = (5, (4,), 0.0, 1, "random", "static")
+"""The last one of a machine: numbers are far beyond what the calibration saw."""
 TOKEN_JOBS = (
     (13, (0, 3, 12), 0.0, 2, "random", "token"),
     (1, (0,), 0.0, 1, "never", "token"),
@@ -35,10 +39,21 @@ TOKEN_JOBS = (
 
 
 def _jobs(name: str) -> tuple[tuple[int, tuple[int, ...], float, int, str, str], ...]:
-    """All of them for the first machine, those in the middle for the others; and one with
-    activations scaled token by token."""
+    """All of them for the first machine, those in the middle for the others; two with activations
+    scaled token by token; and one that is loud."""
     some = JOBS if name == "adaptivfloat" else JOBS[1:4]
-    return some + TOKEN_JOBS if name == "ternary" else some
+    return (*some, *(TOKEN_JOBS if name == "ternary" else ()), LOUD)
+
+
+def _louder(instruction: Instruction, machine: MachineConfig) -> Instruction:
+    """Products 2^10 times as large as they should be, residual sums as large as can be."""
+    operands = dict(instruction.operands)
+    if instruction.opcode is Opcode.MATMUL:
+        name = "exponent" if machine.main.encodes_adaptivfloat else "shift"
+        operands[name] = max(0, operands[name] - 10) if operands["kind"] else operands[name]
+    elif instruction.opcode is Opcode.LAYERNORM:
+        operands |= {"b_multiplier": 0xFFFF, "shift": 0}
+    return Instruction(instruction.opcode, operands)
 
 
 def _job(
@@ -78,10 +93,11 @@ def _job(
     ):
         (folder / f"{name}_{number}").write_bytes(content)
     results = ("passes", "exited", "predicted_class", "entropy")
+    saturated = zip(SATURATIONS.values(), result.saturated[0].tolist())
     return {
         "pause": pause,
         "settings": settings,
-        "results": {name: int(getattr(result, name)[0]) for name in results},
+        "results": {name: int(getattr(result, name)[0]) for name in results} | dict(saturated),
         "tensors": kept.kept,
     }
 
@@ -117,10 +133,13 @@ def test_every_tensor_of_a_model(name: str, tmp_path: Path) -> None:
         for activations in {each[-1] for each in _jobs(name)}
     }
     programs = []
-    for length, targets, *_, activations in _jobs(name):
+    for number, (length, targets, *_, activations) in enumerate(_jobs(name), start=1):
         image = images[activations]
+        code = image.program_code
+        if number == len(_jobs(name)):
+            code = [_louder(each, machine) for each in code]
         kept = keep_everything(
-            image.program_code,
+            code,
             machine,
             length=length,
             targets=len(targets),
@@ -136,6 +155,9 @@ def test_every_tensor_of_a_model(name: str, tmp_path: Path) -> None:
     ]
     exits = [job["results"]["exited"] for job in jobs]
     assert any(exits), "one of the sentences is to leave early"
+    products = "matrix" if machine.attention is None else "attention"
+    for unit in (products, "special"):
+        assert jobs[-1]["results"][f"{unit}_saturated"] > 10
     simulate(
         Alembert(machine),
         simulator="verilator",

@@ -38,6 +38,8 @@ class Watch:
     issuing: list[int] = field(default_factory=list)
     """Cycles in which a vector entered the array."""
     stalled: int = 0
+    saturated: int = 0
+    """Wide results that were cut to their range."""
 
 
 class EngineDriver:
@@ -121,6 +123,7 @@ class EngineDriver:
             for each in program
         )
         assert len(watch.issuing) == vectors
+        assert watch.saturated == sum(self.model.saturated[id(each)] for each in program)
         assert self.dut.fault.value == MatrixFault.NONE
         assert self.dut.memory_fault.value == 0
         await RisingEdge(self.dut.clk)
@@ -180,6 +183,7 @@ class EngineDriver:
             if issuing:
                 watch.issuing.append(watch.cycles)
             watch.stalled += stalled
+            watch.saturated += int(dut.saturated.value)
             if dut.done.value:
                 watch.done.append((watch.cycles, int(dut.written.value)))
             watch.cycles += 1

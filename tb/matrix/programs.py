@@ -90,6 +90,8 @@ class Model:
     rng: np.random.Generator
     scratchpad: np.ndarray = field(init=False)
     memory: dict[int, np.ndarray] = field(init=False)
+    saturated: dict[int, int] = field(default_factory=dict)
+    """Wide results that an instruction, by its identity, cut to their range."""
     _engine: MatrixEngine = field(init=False)
     _written: list[Range] = field(default_factory=list)
     _memory_used: int = 0
@@ -182,11 +184,13 @@ class Model:
         machine = self.under_test.machine
         resolved = resolve(instruction.encode(), machine, length=1, targets=1)
         if instruction.opcode is Opcode.MATMUL:
-            self._engine.matmul(resolved, self.scratchpad)
+            count = self._engine.matmul(resolved, self.scratchpad)
+            self.saturated[id(instruction)] = int(count[0])
             return
         regions: Mapping = {base: data[np.newaxis] for base, data in self.memory.items()}
         memory = ExternalMemory(self.memory[MemoryBase.IMAGE], regions, machine.word_bytes)
-        self._engine.linear(resolved, self.scratchpad, memory)
+        count = self._engine.linear(resolved, self.scratchpad, memory)
+        self.saturated[id(instruction)] = int(count[0])
 
     def weight_commands(self, instruction: Instruction) -> list[tuple[int, int, int]]:
         """Base, offset, words of each command that a LINEAR asks memory for."""

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import cocotb
 import numpy as np
 from alembert.config.register_fields import Access, Half
-from alembert.config.registers import COUNTERS, registers_of
+from alembert.config.registers import COUNTERS, SATURATIONS, registers_of
 from alembert.config.status import State
+from alembert.registers import saturation_layout
 from cocotb.triggers import ClockCycles, RisingEdge
 from registers.bus import Host
 from registers.model import DECERR, OKAY, SLVERR, Model, machine, pack_port
@@ -213,6 +214,44 @@ async def counters(dut) -> None:
     await host.write(control, SOFT_RESET)
     for name, count in _visible(behind.counts):
         assert await _number(host, registers, name) == count, name
+
+
+@cocotb.test()
+async def saturations(dut) -> None:
+    """Added up while busy only, each its own; cleared by the doorbell."""
+    await start(dut)
+    registers = _map()
+    host, _ = Host(dut), Machine(dut)
+    names = [name for name, _ in saturation_layout(machine(attention=parameters()["attention"]))]
+    widths = [each.width for _, each in saturation_layout(machine(attention=len(names) == 3))]
+
+    async def found() -> list[int]:
+        words = [await host.read(registers[n.upper()].offset) for n in SATURATIONS.values()]
+        assert {response for response, _ in words} == {OKAY}
+        return [word for _, word in words]
+
+    for run in (1, 2):
+        dut.state.value = State.IDLE
+        await host.write(registers["CONTROL"].offset, START)
+        expected = dict.fromkeys(SATURATIONS.values(), 0)
+        for addends in ((3, 5, 7), (1, 0, 2 * run)):
+            word = place = 0
+            for name, width, addend in zip(names, widths, addends):
+                word |= addend << place
+                place += width
+                expected[name] += addend
+            dut.saturated.value = word
+            await RisingEdge(dut.clk)
+        dut.saturated.value = 0
+        await ClockCycles(dut.clk, 2)
+        assert await found() == list(expected.values())
+        dut.state.value = (State.DONE, State.ERROR)[run - 1]
+        dut.saturated.value = 1
+        await ClockCycles(dut.clk, 5)
+        dut.saturated.value = 0
+        assert await found() == list(expected.values())
+    await host.write(registers["CONTROL"].offset, SOFT_RESET)
+    assert await found() == list(expected.values())
 
 
 @cocotb.test()

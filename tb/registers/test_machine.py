@@ -7,7 +7,8 @@ import pytest
 from alembert.config.registers import COUNTERS
 from alembert.flows.lint import LINTERS, lint
 from alembert.flows.verilog import generate_verilog
-from alembert.registers import Counters, Registers
+from alembert.registers import Counters, Registers, Sums, saturation_layout
+from amaranth.lib import data
 from registers.model import machine
 from support.simulate import simulate
 
@@ -33,6 +34,25 @@ def test_counters(simulator: str) -> None:
         names=["a", "b"],
         width=5,
     )
+
+
+def test_sums(simulator: str) -> None:
+    simulate(
+        Sums(data.StructLayout({"a": range(4), "b": range(6)}), 6),
+        simulator=simulator,
+        module="registers.bench_sums",
+        top="sums",
+        widths={"a": 2, "b": 3},
+        width=6,
+    )
+
+
+def test_only_units_that_are_there_saturate() -> None:
+    layouts = {there: dict(saturation_layout(machine(attention=there))) for there in (True, False)}
+    assert list(layouts[True]) == ["matrix_saturated", "attention_saturated", "special_saturated"]
+    assert list(layouts[False]) == ["matrix_saturated", "special_saturated"]
+    # 16 VMACs; 8 of attention; a sum and a value of each of 8 lanes
+    assert [field.width for field in layouts[True].values()] == [5, 4, 5]
 
 
 @pytest.mark.parametrize("tool", LINTERS)

@@ -37,11 +37,16 @@ MEMORY = MemoryRange(0x2_1000, 1 << 18)
 
 
 @cache
-def masked_image() -> Image:
+def masked_image(max_length: int = 16) -> Image:
     """Off-ramps that tell which token is hidden; states are kept."""
     model = random_model()
     return compile_model(
-        model, MACHINE, calibration_of(model), max_length=16, max_targets=5, keep_hidden=True
+        model,
+        MACHINE,
+        calibration_of(model),
+        max_length=max_length,
+        max_targets=5,
+        keep_hidden=True,
     )
 
 

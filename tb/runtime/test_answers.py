@@ -6,9 +6,17 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from alembert.config.isa import Unit
+from alembert.config.isa import Opcode, Unit
 from alembert_compiler.image import Image
-from alembert_runtime import Answer, GoldenDevice, MemoryRange, Session
+from alembert_runtime import (
+    Answer,
+    Device,
+    GoldenDevice,
+    MemoryRange,
+    RunError,
+    Session,
+    note_on_saturation,
+)
 from compiler.compiled_models import CONFIG, run
 from numpy.typing import ArrayLike
 from runtime.conftest import MakeDevice
@@ -19,6 +27,7 @@ from runtime.models import (
     classifier_image,
     far_reaching_image,
     masked_image,
+    patched,
     pooled_image,
 )
 
@@ -148,6 +157,32 @@ def test_counters(golden: GoldenDevice, simulated: MakeDevice) -> None:
     assert counted.utilisation(Unit.MATRIX) == (units[Unit.MATRIX].issues or 0) / counted.cycles
     again = session.run(*CASES[0]).counters
     assert again is not None and again.units[Unit.MATRIX] == units[Unit.MATRIX]
+
+
+def test_saturated_results(golden: GoldenDevice, simulated: MakeDevice) -> None:
+    """Counted alike by both back ends, anew in every run, and kept through a fault."""
+    loud, _ = patched(masked_image(), Opcode.LAYERNORM, b_multiplier=0xFFFF, shift=0)
+    loud, number = patched(loud, Opcode.MATMUL, exponent=0)  # scores without their shift
+    faulty, _ = patched(loud, Opcode.STORE, memory_offset=1 << 30)  # behind both of them
+    devices: tuple[Device, Device] = (golden, simulated())
+    oracle, found = (Session(each, loud).run(*CASES[0]) for each in devices)
+    assert number > 0 and found == oracle
+    assert found.saturated[Unit.MATRIX] > 0 and found.saturated[Unit.SPECIAL] > 0
+    assert found.saturated[Unit.ATTENTION] == 0
+    assert note_on_saturation(found.saturated) == (
+        "results beyond 16 bits, which count as the ends of their range: "
+        f"{found.saturated[Unit.MATRIX]:,} of unit MATRIX, "
+        f"{found.saturated[Unit.SPECIAL]:,} of unit SPECIAL"
+    )
+    for device in devices:
+        session = Session(device, faulty)
+        with pytest.raises(RunError):
+            session.run(*CASES[0])
+        assert session.registers.read("MATRIX_SATURATED") > 0
+        assert session.registers.read("SPECIAL_SATURATED") > 0
+        quiet = Session(device, masked_image()).run(*CASES[0])
+        assert not any(quiet.saturated.values())
+        assert note_on_saturation(quiet.saturated) == ""
 
 
 def test_discovery_and_regions(simulated: MakeDevice) -> None:

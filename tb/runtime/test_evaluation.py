@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from alembert.config.isa import Opcode
+from alembert.config.isa import Opcode, Unit
 from alembert_compiler.calibrate import calibrate
 from alembert_compiler.classifier import Classifier
 from alembert_compiler.compile import compile_model
@@ -46,6 +46,15 @@ def test_each_sentence_is_as_in_a_session(image: Image, threshold: float) -> Non
                 assert found.classes[index, n] == record.predicted_class
                 assert found.entropies[index, n] == record.entropy
     assert found.accuracy(LABELS) == (found.predicted == LABELS).mean()
+
+
+def test_saturated_results_of_all_sentences(image: Image) -> None:
+    loud, _ = patched(image, Opcode.LAYERNORM, b_multiplier=0xFFFF, shift=0)
+    found = evaluate(loud, MACHINE, SENTENCES).saturated
+    with Session(GoldenDevice(MACHINE), loud) as session:
+        answers = [session.run(sentence).saturated for sentence in SENTENCES]
+    assert found == {unit: sum(each[unit] for each in answers) for unit in found}
+    assert found[Unit.SPECIAL] > 10 and found[Unit.MATRIX] == 0
 
 
 def test_exits_are_those_of_the_recorded_entropies(image: Image) -> None:

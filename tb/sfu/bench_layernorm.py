@@ -11,9 +11,19 @@ from alembert.config.layernorm import LayerNormConfig
 from alembert.config.sfu import RowFault
 from alembert.sfu.layernorm import LayerNorm
 from alembert_golden.layernorm import layernorm
+from alembert_golden.quick_special import layernorm_unclipped
 from cocotb.triggers import ClockCycles, RisingEdge
 from support.parameters import parameters
-from support.streams import PATTERNS, Monitor, Sink, Source, pack, start, within
+from support.streams import (
+    PATTERNS,
+    Monitor,
+    Sink,
+    Source,
+    collect_beside,
+    pack,
+    start,
+    within,
+)
 
 GIVEN = parameters()
 EFFORT = GIVEN.pop("effort")
@@ -48,6 +58,15 @@ class Row:
             gamma, beta = (list(p) + [LIMIT - 1] * (V - len(p)) for p in (gamma, beta))
             beats.append(pack(gamma, 16) | pack(beta, 16) << (16 * V))
         return beats
+
+    def saturated(self, epsilon: int) -> list[int]:
+        """Which values of each beat are beyond their range:"""
+        values, gamma = np.array([self.values, self.gamma])
+        unclipped = layernorm_unclipped(
+            values.astype(np.float64)[np.newaxis], gamma, np.array(self.beta), epsilon, CONFIG
+        )[0]
+        flags = (unclipped < -LIMIT) | (unclipped >= LIMIT)
+        return [pack(flags[k : k + V].tolist(), 1) for k in range(0, len(flags), V)]
 
     def expected(self, epsilon: int) -> list[int]:
         out = layernorm(self.values, self.gamma, self.beta, epsilon, CONFIG).tolist()
@@ -103,7 +122,12 @@ async def check(
         cocotb.start_soon(Source(dut, "i", idle=idle).send(sent)),
         cocotb.start_soon(Source(dut, "parameters", idle=idle_parameters).send(given)),
     ]
+    flags: list[int] = []
+    collecting = cocotb.start_soon(collect_beside(dut, "o", "saturated", flags))
     got = await Sink(dut, "o", stall=stall).receive(len(expected), timeout_cycles=limit)
+    await RisingEdge(dut.clk)  # it may see the last beat after the sink has
+    collecting.cancel()
+    assert flags == [each for row in fitting for each in row.saturated(epsilon)]
     for k, (one, other) in enumerate(zip(got, expected)):
         assert one == other, (
             f"beat {k}: {one:#x}, not {other:#x}; n {length}, epsilon {epsilon}, "

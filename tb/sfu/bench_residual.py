@@ -12,10 +12,12 @@ from alembert.config import AdaptivFloatFormat, IntegerFormat
 from alembert.config.residual import ResidualConfig, ResidualFault
 from alembert.sfu.residual import ResidualAdd
 from alembert_golden.residual import residual_add
+from alembert_golden.scaler import scale
+from alembert_golden.vmac import integers
 from cocotb.triggers import ClockCycles, RisingEdge
 from support.formats import all_codes, corner_codes
 from support.parameters import parameters
-from support.streams import PATTERNS, Monitor, Sink, Source, pack, start
+from support.streams import PATTERNS, Monitor, Sink, Source, collect_beside, pack, start
 
 GIVEN = parameters()
 FMT = (
@@ -42,6 +44,13 @@ class Beat:
 
     def wide_word(self) -> int:
         return pack(self.wide, 16) | self.wide_last << (V * 16)
+
+    def saturated(self, multiplier: int, shift: int) -> int:
+        """Which sums are beyond their range."""
+        half = 1 << (CONFIG.out_width - 1)
+        scaled = scale(integers(self.codes, FMT), multiplier, shift, 40)
+        exact = (scaled + self.wide).tolist()
+        return sum((not -half <= each < half) << k for k, each in enumerate(exact))
 
     def expected(self, multiplier: int, shift: int) -> int:
         sums = residual_add(self.codes, self.wide, multiplier, shift, CONFIG).tolist()
@@ -95,11 +104,16 @@ async def check(
             ("wide", idles[1], [b.wide_word() for b in beats]),
         )
     )
+    flags: list[int] = []
+    collecting = cocotb.start_soon(collect_beside(dut, "o", "saturated", flags))
     sink = Sink(dut, "o", stall=stall)
     got = await sink.receive(len(beats), timeout_cycles=40 * len(beats) + 50)
     for beat, one in zip(beats, got):
         other = beat.expected(multiplier, shift)
         assert one == other, f"{beat} · {multiplier} >> {shift}: {one:#x}, not {other:#x}"
+    await RisingEdge(dut.clk)  # it may see the last beat after the sink has
+    collecting.cancel()
+    assert flags == [beat.saturated(multiplier, shift) for beat in beats]
     await codes
     await wide
     await sink.expect_silence(LATENCY + 2)

@@ -35,6 +35,8 @@ class Watch:
     issuing: list[int] = field(default_factory=list)
     """Cycles in which a beat or a logit entered."""
     stalled: int = 0
+    saturated: int = 0
+    """Wide results that were cut to their range."""
     outcomes: list[tuple[int, ...]] = field(default_factory=list)
     """exit_all, first_class, first_entropy at each end of an entropy test."""
 
@@ -124,6 +126,8 @@ class SpecialDriver:
         per_beat = machine.word_wides if self.engine == "special" else 1
         beats = sum(each["rows"] * -(-each["columns"] // per_beat) for each in program)
         assert len(watch.issuing) == beats
+        if self.engine == "special":
+            assert watch.saturated == sum(self.model.saturated[id(each)] for each in program)
         assert self.port("fault") == 0
         assert self.dut.memory_fault.value == 0
         await RisingEdge(self.dut.clk)
@@ -153,6 +157,8 @@ class SpecialDriver:
             if issuing:
                 watch.issuing.append(watch.cycles)
             watch.stalled += stalled
+            if self.engine == "special":
+                watch.saturated += self.port("saturated")
             if done:
                 watch.done.append((watch.cycles, self.port("written")))
                 if self.engine == "entropy":

@@ -56,6 +56,8 @@ class Model:
     threshold: int = 1 << 16
     scratchpad: np.ndarray = field(init=False)
     tests: list[EntropyTest] = field(default_factory=list)
+    saturated: dict[int, int] = field(default_factory=dict)
+    """Wide numbers that an instruction, by its identity, cut to their range."""
     _written: list[Range] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -168,9 +170,8 @@ class Model:
             values["o_address"], values["o_stride"], o_range = place
         self._written.append(o_range)
         instruction = Instruction(opcode, values)
-        self._engine.execute(
-            resolve(instruction.encode(), machine, length=1, targets=1), self.scratchpad
-        )
+        resolved = resolve(instruction.encode(), machine, length=1, targets=1)
+        self.saturated[id(instruction)] = int(self._engine.execute(resolved, self.scratchpad)[0])
         return instruction
 
     def entropy(self, rows: int, columns: int) -> Instruction:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import cocotb
 import numpy as np
 from alembert.config import VmacArrayConfig
-from alembert_golden.matrix_unit import MatmulBeats, matmul_beats
-from alembert_golden.postprocess import ChannelParameters
-from cocotb.triggers import ClockCycles
+from alembert_golden.matrix_unit import MatmulBeats, matmul, matmul_beats
+from alembert_golden.postprocess import ChannelParameters, biased
+from alembert_golden.saturation import count_products
+from alembert_golden.vmac import accumulate
+from cocotb.triggers import ClockCycles, RisingEdge
 
 from .formats import all_codes, corner_codes
 from .streams import PERIOD_NS, Monitor, Sink, Source, pack
@@ -27,6 +29,7 @@ class Product:
     activations: list[int]
     channels: list[int]
     results: list[int]
+    saturated: int = 0
 
     @classmethod
     def of(
@@ -40,6 +43,9 @@ class Product:
         """Golden results and the beats of the streams."""
         beats = matmul_beats(activations, weights, parameters, config)
         pair = config.vmac.pair
+        sums = accumulate(activations, weights, pair, max_depth=config.vmac.max_depth)
+        total = biased(sums, parameters)[np.newaxis]
+        wide = matmul(activations, weights, parameters, config)[np.newaxis]
         results = [pack(row, config.RESULT_WIDTH) for row in beats.results.tolist()]
         results[-1] |= 1 << (config.RESULT_WIDTH * config.vmacs)  # the end flag
         return cls(
@@ -49,6 +55,7 @@ class Product:
             activations=[pack(row, pair.activation.width) for row in beats.activations.tolist()],
             channels=[channel_word(parameters, n, config) for n in beats.channels.tolist()],
             results=results,
+            saturated=int(count_products(wide, total, parameters, config)[0]),
         )
 
 
@@ -174,11 +181,21 @@ class MatrixUnitDriver:
     async def check(
         self, products: list[Product], *, hold_cycles: int = 0, timeout_cycles: int = 200_000
     ) -> None:
-        """Run products and compare every beat."""
+        """Run products and compare every beat, and how many results were saturated."""
+        saturated: list[int] = []
+        counting = cocotb.start_soon(self._count(saturated))
         got = await self.run(products, hold_cycles=hold_cycles, timeout_cycles=timeout_cycles)
+        counting.cancel()
+        assert sum(saturated) == sum(product.saturated for product in products)
         position = 0
         for product in products:
             for beat, want in enumerate(product.results):
                 found = got[position]
                 position += 1
                 assert found == want, f"{product.name}, beat {beat}: {found:#x}, not {want:#x}"
+
+    async def _count(self, found: list[int]) -> None:
+        while True:
+            await RisingEdge(self.dut.clk)
+            if count := int(self.dut.saturated.value):
+                found.append(count)

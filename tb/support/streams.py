@@ -25,6 +25,7 @@ __all__ = [
     "Monitor",
     "Sink",
     "Source",
+    "collect_beside",
     "pack",
     "pattern",
     "start",
@@ -222,6 +223,18 @@ class Monitor:
                 waiting = None
             elif valid:
                 waiting = int(self._payload.value)
+
+
+async def collect_beside(dut, name: str, port: str, found: list[int]) -> None:
+    """Append a port's value for each beat that is taken from a stream."""
+    edge = RisingEdge(dut.clk)
+    valid, ready, value = (
+        getattr(dut, each) for each in (f"{name}__valid", f"{name}__ready", port)
+    )
+    while True:
+        await edge
+        if valid.value and ready.value:
+            found.append(int(value.value))
 
 
 async def within(cycles: int, clk, awaitable, *, period_ns: int = PERIOD_NS):

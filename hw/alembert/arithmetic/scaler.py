@@ -11,7 +11,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..config import Overflow, Rounding
-from ..formats import narrowing_shift_right, overflow, rounding_shift_right
+from ..formats import fits, narrowing_shift_right, overflow, rounding_shift_right
 from .digits import MINUS_ONE, FactorDigits, select
 
 __all__ = ["DigitMultiplier", "Scaler"]
@@ -147,6 +147,9 @@ class Scaler(wiring.Component):
     enable : In
         Everything moves on.
     o : Out, signed(out_width)
+    saturated : Out
+        Beside ``o``: it is an end of its range, and what it was rounded from lies below that range,
+        or rounds above it.
 
     Latency: ``latency`` cycles, the product's and two. Throughput: one value a cycle. Reset: none
     needed, nothing outlives the latency. Source: the integer-only requantisation of Jacob et al.,
@@ -159,6 +162,7 @@ class Scaler(wiring.Component):
     saturate: Signal
     enable: Signal
     o: Signal
+    saturated: Signal
 
     def __init__(self, *, width: int, factor_width: int, shift_width: int, out_width: int):
         self.key = (width, factor_width, shift_width, out_width)
@@ -172,6 +176,7 @@ class Scaler(wiring.Component):
                 "saturate": In(1),
                 "enable": In(1),
                 "o": Out(signed(out_width)),
+                "saturated": Out(1),
             }
         )
 
@@ -214,5 +219,6 @@ class Scaler(wiring.Component):
                 beyond.eq(spilled | last.beyond),
                 negative.eq(last.negative),
                 self.o.eq(Mux(beyond, limit, fitting)),
+                self.saturated.eq(beyond | ~fits(rounded, out_width)),
             ]
         return m

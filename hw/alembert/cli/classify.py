@@ -73,7 +73,7 @@ def classify(
         fail(error, USER_ERROR)
     # what is needed from here on takes its time to import
     from alembert_models import PackedModel
-    from alembert_runtime import DeviceError
+    from alembert_runtime import DeviceError, note_on_saturation
     from alembert_runtime.nats import to_register
 
     from ..flows.errors import FlowError
@@ -93,9 +93,10 @@ def classify(
     for number, each in enumerate(found, start=1):
         if not each.is_golden:
             fail(f"text {number}: the machine and its golden model differ", FLOW_ERROR)
-    for number, sentence in enumerate(sentences, start=1):
-        for note in notes_on(sentence, packed.max_length):
-            typer.echo(f"note: text {number}: {note}", err=True)
+    for number, (sentence, each) in enumerate(zip(sentences, found), start=1):
+        for note in (*notes_on(sentence, packed.max_length), note_on_saturation(each.saturated)):
+            if note:
+                typer.echo(f"note: text {number}: {note}", err=True)
     if is_json:
         for sentence, each in zip(sentences, found):
             typer.echo(json_line(packed, name, sentence, each))

@@ -53,6 +53,7 @@ def json_line(model: PackedModel, preset: str, sentence: Sentence, found: Classi
             "tokens_cut": sentence.cut,
             "cycles": found.cycles,
             "cycles_measured": found.is_measured,
+            "saturated": {unit.name.lower(): each for unit, each in found.saturated.items()},
             "energy_nj": energy.total,
             "energy_parts_nj": {
                 "arrays": energy.arrays,

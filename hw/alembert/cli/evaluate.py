@@ -87,7 +87,7 @@ def evaluate(
     Example: alembert evaluate r8 --preset edge16 --csv r8.csv --plot r8.svg
     """
     from alembert_compiler.packages import PackageError
-    from alembert_runtime import DeviceError
+    from alembert_runtime import DeviceError, note_on_saturation
 
     try:
         asked = None if thresholds is None else _numbers(thresholds)
@@ -124,6 +124,8 @@ def evaluate(
         console = report_beside(csv, plot)
         for result in results:
             console.print(table_of(result))
+            if note := note_on_saturation(result.saturated):
+                console.print(f"note: {note}", highlight=False, soft_wrap=True)
             if result.best is not None:
                 console.print(f"chosen on these texts: {result.best:g} nats", highlight=False)
 
@@ -202,6 +204,7 @@ def _run(jobs: Sequence[_Job], what: str, *, is_dev: bool) -> list[Result]:
                         texts=what,
                         sentences=len(sentences),
                         points=found.points,
+                        saturated=found.evaluation.saturated,
                         own=own,
                         best=choose(found.evaluation, job.texts.labels) if is_dev else None,
                     )

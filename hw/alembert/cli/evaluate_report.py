@@ -13,6 +13,7 @@ from rich import box
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from alembert_runtime.saturation import Saturated
     from alembert_runtime.sweep import Point
 
 __all__ = ["Result", "check_outputs", "csv_of", "plot_of", "table_of"]
@@ -36,6 +37,8 @@ class Result:
         How many.
     points : sequence of Point
         The lowest threshold first.
+    saturated : mapping of Unit to int
+        Results beyond their range in the run at the lowest threshold.
     own : float
         The threshold that the model came with.
     best : float or None
@@ -48,6 +51,7 @@ class Result:
     texts: str
     sentences: int
     points: Sequence[Point]
+    saturated: Saturated
     own: float
     best: float | None = None
 

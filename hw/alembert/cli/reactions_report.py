@@ -13,6 +13,7 @@ from rich.table import Table
 
 from ..config.isa import Unit
 from ..config.machine import MachineConfig
+from ..config.registers import SATURATING
 from .common import shown_warnings
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def show_reactions(
         The checkpoint cannot be had, the simulation not be built, the model does not fit.
     """
     from alembert_compiler.workloads import load_albert
-    from alembert_runtime import GoldenDevice, Session
+    from alembert_runtime import GoldenDevice, Session, note_on_saturation
     from alembert_runtime.reactions import compile_reactions, masked_reactions, run_reactions
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
@@ -98,6 +99,9 @@ def show_reactions(
     for run in runs:
         console.print(_reaction(model, run), highlight=False, soft_wrap=True)
     console.print(_table(model, runs))
+    totals = {u: sum(run.answer.saturated.get(u, 0) for run in runs) for u in SATURATING}
+    if note := note_on_saturation(totals):
+        console.print(f"note: {note}", highlight=False, soft_wrap=True)
     return all(run.is_golden for run in runs)
 
 

@@ -107,7 +107,7 @@ class Decoder(wiring.Component):
             m.d.sync += [is_wrong.eq(illegal), is_outside.eq(0)]
         with m.Else():
             m.d.sync += [
-                is_wrong.eq(is_wrong | finder.narrow),
+                is_wrong.eq(is_wrong | finder.narrow | finder.overrun),
                 is_outside.eq(is_outside | finder.outside),
             ]
         with m.If(unknown):

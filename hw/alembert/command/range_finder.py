@@ -8,12 +8,14 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import exact_log2
 
 from ..config.command import FOOTPRINTS, Footprint, RowLayout
-from ..config.isa import INSTRUCTION_WIDTH, Opcode, ResultKind, operand
+from ..config.isa import FORMATS, INSTRUCTION_WIDTH, Opcode, ResultKind, operand
 from ..config.machine import MachineConfig
 from .layouts import DIMENSION_WIDTH, DIMENSIONS, RANGES, ranges_layout
 
 __all__ = ["RangeFinder"]
 
+_PITCHED = tuple(opcode for opcode, fmt in FORMATS.items() if "pitch" in fmt.operands)
+"""LOAD and STORE."""
 RECORD_WIDTH = 64
 """Bits of the record of an early-exit test."""
 
@@ -24,6 +26,10 @@ class RangeFinder(wiring.Component):
     A row of an operand must not reach into the next one: its stride must be at least its words.
     The stride of a single row means nothing; the row then takes what it takes, or its stride if
     that is more, so that the range is the same as for many rows.
+
+    What LOAD and STORE move in a pass must not reach into the next pass's: a pitch must be at least
+    rows · columns, unless it is 0. They have no operand b: in its place the same multiplier finds
+    that product.
 
     Parameters
     ----------
@@ -42,6 +48,8 @@ class RangeFinder(wiring.Component):
         A stride is less than the words of a row: in the cycle after ``select``.
     outside : Out
         An operand reaches beyond the scratchpad: 2 cycles after ``select``.
+    overrun : Out
+        A pass's words are more than the pitch: 2 cycles after ``select`` of b.
     ranges : Out, {o, a, b, p}
         The words of each; empty, 0…0, where the instruction has no such operand.
 
@@ -56,6 +64,7 @@ class RangeFinder(wiring.Component):
     depth: Signal
     narrow: Signal
     outside: Signal
+    overrun: Signal
     ranges: data.View
 
     latency = 3
@@ -69,6 +78,7 @@ class RangeFinder(wiring.Component):
                 **{name: In(DIMENSION_WIDTH) for name in DIMENSIONS},
                 "narrow": Out(1),
                 "outside": Out(1),
+                "overrun": Out(1),
                 "ranges": Out(ranges_layout(machine.scratchpad)),
             }
         )
@@ -84,18 +94,20 @@ class RangeFinder(wiring.Component):
         is_short = operand_1.stride < operand_1.words
         m.d.comb += self.narrow.eq(operand_1.used & is_short & (operand_1.count != 1))
 
-        found, used = Signal.like(self.select), Signal()
+        found, used, is_moved = Signal.like(self.select), Signal(), Signal()
         first = Signal.like(operand_1.address)
         extent = Signal(len(operand_1.count) + len(operand_1.stride))
         m.d.sync += [
             found.eq(taken),
             used.eq(operand_1.used),
+            is_moved.eq(operand_1.is_moved),
             first.eq(operand_1.address),
             extent.eq(Mux(is_short, operand_1.words, operand_1.count * operand_1.stride)),
         ]
-        end = Signal(len(extent) + 1)
+        end, pitch = Signal(len(extent) + 1), self._field("pitch")
         m.d.comb += [
             end.eq(first + extent),
+            self.overrun.eq(is_moved & pitch.any() & (extent > pitch)),
             self.outside.eq(used & (end > scratchpad.words)),
         ]
         for k, name in enumerate(RANGES):
@@ -115,6 +127,7 @@ class RangeFinder(wiring.Component):
         layout = data.StructLayout(
             {
                 "used": 1,
+                "is_moved": 1,
                 "count": DIMENSION_WIDTH,
                 "stride": operand("o_stride").width,
                 "words": DIMENSION_WIDTH + 1,
@@ -135,6 +148,9 @@ class RangeFinder(wiring.Component):
                         if name in footprints:
                             with m.Case(opcode):
                                 self._select_rows(m, footprints[name], chosen, length, packing)
+                    if name == "b":
+                        with m.Case(*_PITCHED):
+                            self._select_moved(m, chosen, length)
         codes = self._machine.word_codes
         with m.Switch(packing):
             with m.Case(RowLayout.WORDS):
@@ -170,6 +186,16 @@ class RangeFinder(wiring.Component):
                 m.d.comb += packing.eq(RowLayout.WIDES)
             with m.If(self._field("kind") == ResultKind.COLUMNS):
                 m.d.comb += [chosen.count.eq(columns), length.eq(rows)]
+
+    def _select_moved(self, m: Module, chosen: data.View, length: Signal) -> None:
+        """Rows · columns. Columns that are too many for a stride are so for the operand's, too:
+        then a single row is all that can be legal, and its words count."""
+        m.d.comb += [
+            chosen.is_moved.eq(1),
+            chosen.count.eq(self.rows),
+            chosen.stride.eq(self.columns),
+            length.eq(self.columns),
+        ]
 
     def _select_parameters(self, m: Module, chosen: data.View, length: Signal) -> None:
         """As many rows of one word as there are columns; LAYERNORM takes them in pairs."""

@@ -36,7 +36,11 @@ class MachineFault(DocumentedEnum):
 
     NONE = 0, "It was not."
     ILLEGAL_OPCODE = 1, "The first byte of an instruction is no opcode."
-    OPERAND = 2, "An operand is out of range, or a bit is set that no operand uses."
+    OPERAND = (
+        2,
+        "An operand is out of range, LENGTH or TARGETS is more than the program has room for, or a "
+        "bit is set that no operand uses.",
+    )
     ADDRESS = 3, "An operand reaches beyond the end of the scratchpad."
     FETCH = 4, "An instruction could not be read, or its number is above 65535."
     DMA_READ = 5, "Memory refused a read of the DMA, or a base register cannot be used."

@@ -197,7 +197,10 @@ _OPERANDS = (
     Operand("index_base", 194, 2, "base register of index_offset", choices=MemoryBase),
     Operand("index_offset", 208, 32, "word with the first of the row numbers, from its base"),
     Operand("index_limit", 104, 32, "rows of the table: no row number reaches it"),
-    Operand("pitch", 208, 32, "words that memory_offset grows by with every pass"),
+    Operand(
+        *("pitch", 208, 32),
+        "words that memory_offset grows by with every pass: 0, or at least rows · columns",
+    ),
     # numbers
     Operand("multiplier", 160, 32, "requantisation: an unsigned factor"),
     Operand("epsilon", 160, 32, "added to n²·variance, in units of the values' last bit squared"),

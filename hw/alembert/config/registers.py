@@ -19,7 +19,10 @@ __all__ = [
     "COUNTERS",
     "ID",
     "REGISTERS",
+    "SATURATING",
+    "SATURATIONS",
     "UNITS",
+    "most_saturated",
     "registers_of",
 ]
 
@@ -28,6 +31,9 @@ ID = int.from_bytes(b"ALBM", "big")
 
 UNITS = tuple(unit for unit in Unit if unit is not Unit.CONTROL)
 """The units that work and are counted, in the order of their counters."""
+
+SATURATING = (Unit.MATRIX, Unit.ATTENTION, Unit.SPECIAL)
+"""The units whose saturated results are counted, in this order."""
 
 _C, _RO, _RW, _PULSE = Access.CONSTANT, Access.RO, Access.RW, Access.PULSE
 
@@ -276,17 +282,42 @@ def _counters() -> tuple[Register, ...]:
     return tuple(found)
 
 
+def _saturations() -> tuple[Register, ...]:
+    return tuple(
+        single(
+            f"{unit.name}_SATURATED",
+            0x3E0 + 4 * place,
+            _RO,
+            "Numbers of 16 bits that the unit cut to the ends of their range. Stays at its most.",
+        )
+        for place, unit in enumerate(SATURATING)
+    )
+
+
+_COUNTED = _counters()
+_SATURATED = _saturations()
 _COUNTERS = Group(
     "Counters",
     "All are cleared by the doorbell, and stand still while nothing runs.",
-    _counters(),
+    _COUNTED + _SATURATED,
 )
 
-COUNTERS = tuple(dict.fromkeys(register.port for register in _COUNTERS.registers))
-"""Names of the counters, lower case; what is counted has the same name."""
+COUNTERS = tuple(dict.fromkeys(register.port for register in _COUNTED))
+"""Names of the counters of cycles and events, lower case; what is counted has the same name."""
+
+SATURATIONS = dict(zip(SATURATING, (register.port for register in _SATURATED)))
+"""Names of the counters of saturated results, by unit."""
 
 REGISTERS = RegisterMap("alembert", (_IDENTIFICATION, _CONTROL, _RUN, _RESULTS, _COUNTERS))
 """The map of every machine; what differs from one to the next is not filled in."""
+
+
+def most_saturated(machine: MachineConfig, unit: Unit) -> int:
+    """How many results a unit may saturate in a cycle."""
+    if unit is Unit.SPECIAL:
+        return 2 * machine.word_wides  # a residual sum and a result of each lane
+    array = machine.main if unit is Unit.MATRIX else machine.attention
+    return 0 if array is None else array.vmacs
 
 
 def registers_of(machine: MachineConfig) -> RegisterMap:

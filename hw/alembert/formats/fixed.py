@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, ValueLike, sign
 
 from ..config import Overflow, Rounding
 
-__all__ = ["narrowing_shift_right", "overflow", "rounding_shift_right"]
+__all__ = ["fits", "narrowing_shift_right", "overflow", "rounding_shift_right"]
 
 
 def rounding_shift_right(
@@ -109,11 +109,15 @@ def _differ(bits: Value) -> Value:
     return bits.any() & ~bits.all()
 
 
+def fits(value: Value, width: int) -> Value:
+    """Whether ``value`` (signed) is a number of ``width`` signed bits."""
+    return value[width - 1 :].all() | ~value[width - 1 :].any()
+
+
 def overflow(value: Value, width: int, mode: Overflow) -> Value:
     """``value`` (signed) brought into ``width`` signed bits."""
     if mode is Overflow.WRAP or len(value) <= width:
         return value[:width].as_signed() if len(value) > width else value
     sign = value[-1]
-    fits = value[width - 1 :].all() | ~value[width - 1 :].any()
     limit = Cat((~sign).replicate(width - 1), sign)
-    return Mux(fits, value[:width], limit).as_signed()
+    return Mux(fits(value, width), value[:width], limit).as_signed()

@@ -19,10 +19,12 @@ from ..config.command import MachineFault
 from ..config.dma import DmaFault
 from ..config.isa import MemoryBase, Unit
 from ..config.machine import MachineConfig
+from ..config.registers import SATURATIONS
 from ..config.status import State
 from ..dma import DmaEngine
 from ..matrix import MatrixEngine
 from ..memory import Scratchpad
+from ..registers import saturation_layout
 from ..special import EntropyEngine, SpecialEngine
 from .fetch_report import FetchReport
 from .layouts import report_layout, run_layout
@@ -52,6 +54,8 @@ class Core(wiring.Component):
         What the run came to, or was stopped by.
     counts : Out, a bit a counter
         In the order of ``counters``: high in a cycle that counts.
+    saturated : Out, saturation_layout
+        How many results each unit has cut to their range, no later than its instruction is done.
     read_bus : Out, ReadSignature with ID
     write_bus : Out, WriteSignature
     drain, idle : In, Out
@@ -67,6 +71,7 @@ class Core(wiring.Component):
     state: Signal
     report: data.View
     counts: Signal
+    saturated: data.View
     read_bus: ReadBus
     write_bus: WriteBus
     drain: Signal
@@ -105,6 +110,7 @@ class Core(wiring.Component):
                 "state": Out(State),
                 "report": Out(report_layout(config)),
                 "counts": Out(len(self.counters)),
+                "saturated": Out(saturation_layout(config)),
                 "read_bus": Out(ReadSignature(config.axi, with_id=True)),
                 "write_bus": Out(WriteSignature(config.axi)),
                 "drain": In(1),
@@ -296,3 +302,6 @@ class Core(wiring.Component):
             if f"{name}_issues" in self.counters:
                 happens[f"{name}_issues"] = engine.issuing
         m.d.comb += self.counts.eq(Cat(happens[name] for name in self.counters))
+        for unit, name in SATURATIONS.items():
+            if unit in self._engines:
+                m.d.comb += self.saturated[name].eq(self._engines[unit].saturated)

@@ -130,3 +130,4 @@ class Alembert(wiring.Component):
             m.d.comb += getattr(registers.reports, name).eq(core.report[name])
         for name, count in zip(core.counters, core.counts, strict=True):
             m.d.comb += getattr(registers.counted, name).eq(count)
+        m.d.comb += registers.saturated.eq(core.saturated)

@@ -66,6 +66,8 @@ class MatrixEngine(wiring.Component):
         A vector enters the array in this cycle.
     stalled : Out
         None does, though an instruction that has been taken has vectors left.
+    saturated : Out, 0…C
+        Wide results that were beyond their range, each counted before its instruction's ``done``.
 
     Latency: ``latency`` cycles from the edge that takes MATMUL to the edge at which its first
     vector enters the array, if the engine is empty, banks are free and N ≥ C. Throughput: V · C
@@ -83,6 +85,7 @@ class MatrixEngine(wiring.Component):
     busy: Signal
     issuing: Signal
     stalled: Signal
+    saturated: Signal
 
     def __init__(self, machine: MachineConfig, array: VmacArrayConfig, *, has_weight_stream: bool):
         if array not in machine.arrays:
@@ -122,6 +125,7 @@ class MatrixEngine(wiring.Component):
                 "busy": Out(1),
                 "issuing": Out(1),
                 "stalled": Out(1),
+                "saturated": Out(range(array.vmacs + 1)),
             }
         )
 
@@ -215,6 +219,7 @@ class MatrixEngine(wiring.Component):
             issued.eq(self.issuing & vectors.payload.last),
             self.done.eq(self._writer.done | planner.refused),
             self.busy.eq(under_way != 0),
+            self.saturated.eq(self._unit.saturated),
             self.stalled.eq((with_vectors != 0) & ~self.issuing),
             planner.is_alone.eq(under_way == 1),
         ]

@@ -7,7 +7,7 @@ from .axi_lite import (
     axi_lite_ports,
     connect_axi_lite_ports,
 )
-from .counters import Counters
+from .counters import Counters, Sums, saturation_layout
 from .file import RegisterFile
 from .machine import Registers
 from .subordinate import AxiLiteSubordinate
@@ -20,6 +20,8 @@ __all__ = [
     "RegisterFile",
     "Registers",
     "Response",
+    "Sums",
     "axi_lite_ports",
     "connect_axi_lite_ports",
+    "saturation_layout",
 ]

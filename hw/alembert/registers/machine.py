@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from amaranth.hdl import Module, Signal, Value
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from ..config.checks import require_between
 from ..config.isa import Unit
 from ..config.machine import MachineConfig
 from ..config.register_fields import Access
-from ..config.registers import COUNTERS, UNITS, registers_of
+from ..config.registers import COUNTERS, SATURATIONS, UNITS, registers_of
 from ..config.status import State
 from .axi_lite import axi_lite_ports, connect_axi_lite_ports
-from .counters import Counters
+from .counters import Counters, Sums, saturation_layout
 from .file import RegisterFile
 from .ports import port_members
 
@@ -57,6 +57,8 @@ class Registers(wiring.Component):
         High for one cycle: sets the flag in INTERRUPT_STATUS.
     counted : In, a port of one bit for each counter but ``cycles``
         High in a cycle that counts; ``…_busy`` are STATUS's too.
+    saturated : In, saturation_layout
+        How many results each unit has cut to their range.
 
     Counters are cleared by ``start``, and count what happens while the machine is busy.
 
@@ -74,6 +76,7 @@ class Registers(wiring.Component):
     done: Signal
     error: Signal
     counted: Any
+    saturated: data.View
 
     latency = RegisterFile.latency
     interval = RegisterFile.interval
@@ -83,7 +86,7 @@ class Registers(wiring.Component):
         self.config = config
         self.registers = registers_of(config)
         self.counter_width = counter_width
-        without = frozenset({*COUNTERS, "status"})
+        without = frozenset({*COUNTERS, *SATURATIONS.values(), "status"})
         reports = port_members(self.registers, Access.RO, without=without)
         counted = {name: Out(1) for name in COUNTERS if name != "cycles"}
         super().__init__(
@@ -98,6 +101,7 @@ class Registers(wiring.Component):
                 "done": In(1),
                 "error": In(1),
                 "counted": In(wiring.Signature(counted)),
+                "saturated": In(saturation_layout(config)),
             }
         )
 
@@ -123,7 +127,18 @@ class Registers(wiring.Component):
         for name in self.reports.signature.members:
             m.d.comb += getattr(file.reports, name).eq(getattr(self.reports, name))
         self._count(m, file, is_busy)
+        self._add_up(m, file, is_busy)
         return m
+
+    def _add_up(self, m: Module, file: RegisterFile, is_busy: Signal) -> None:
+        m.submodules.saturations = saturations = Sums(self.saturated.shape())
+        m.d.comb += [
+            saturations.clear.eq(self.start),
+            saturations.enable.eq(is_busy),
+            saturations.addends.eq(self.saturated),
+        ]
+        for name in saturations.sums.signature.members:
+            m.d.comb += getattr(file.reports, name).eq(getattr(saturations.sums, name))
 
     def _count(self, m: Module, file: RegisterFile, is_busy: Signal) -> None:
         absent = "" if self.config.attention else f"{Unit.ATTENTION.name.lower()}_"

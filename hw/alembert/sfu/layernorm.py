@@ -51,6 +51,8 @@ class LayerNorm(wiring.Component):
         ε, in units of n² times the values' last bit squared.
     o : Out(stream of {values: ArrayLayout(signed(16), V), last})
         As many beats; values beyond the row's end are 0.
+    saturated : Out, V bits
+        Which of the values at ``o`` were beyond their range.
     clear : In
         Forgets the fault; one that occurs in the same cycle is kept.
     fault : Out, RowFault
@@ -68,6 +70,7 @@ class LayerNorm(wiring.Component):
     length: Signal
     epsilon: Signal
     o: stream.Interface
+    saturated: Signal
     clear: Signal
     fault: Signal
 
@@ -92,6 +95,7 @@ class LayerNorm(wiring.Component):
                 "length": In(config.length_width),
                 "epsilon": In(config.EPSILON_WIDTH),
                 "o": Out(stream.Signature(_beat(config.OUT_WIDTH, config.lanes))),
+                "saturated": Out(config.lanes),
                 "clear": In(1),
                 "fault": Out(RowFault),
             }
@@ -228,4 +232,5 @@ class LayerNorm(wiring.Component):
                 lane.within.eq(left > k),
                 lane.enable.eq(advance),
                 self.o.payload["values"][k].eq(lane.o),
+                self.saturated[k].eq(lane.saturated),
             ]

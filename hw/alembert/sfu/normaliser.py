@@ -11,7 +11,7 @@ from ..arithmetic.digits import FactorDigits, recode
 from ..arithmetic.scaler import DigitMultiplier
 from ..config import Overflow
 from ..config.layernorm import LayerNormConfig
-from ..formats import overflow
+from ..formats import fits, overflow
 
 __all__ = ["Affine", "Normaliser"]
 
@@ -135,6 +135,8 @@ class Affine(wiring.Component):
     enable : In
         Everything moves on.
     o : Out, signed(config.OUT_WIDTH)
+    saturated : Out
+        Beside ``o``: it was beyond its range.
 
     Latency: ``latency`` cycles. Throughput: one value a cycle. Reset: none needed, nothing
     outlives the latency.
@@ -146,6 +148,7 @@ class Affine(wiring.Component):
     within: Signal
     enable: Signal
     o: Signal
+    saturated: Signal
 
     def __init__(self, config: LayerNormConfig):
         self.config = config
@@ -162,6 +165,7 @@ class Affine(wiring.Component):
                 "within": In(1),
                 "enable": In(1),
                 "o": Out(signed(config.OUT_WIDTH)),
+                "saturated": Out(1),
             }
         )
 
@@ -202,7 +206,10 @@ class Affine(wiring.Component):
         total = (Cat(Const(1, 1), scaled).as_signed() + Cat(up, beta).as_signed()) >> 1
         result = overflow(total, config.OUT_WIDTH, Overflow.SATURATE)
         with m.If(self.enable):
-            m.d.sync += self.o.eq(Mux(within, result, 0))
+            m.d.sync += [
+                self.o.eq(Mux(within, result, 0)),
+                self.saturated.eq(within & ~fits(total, config.OUT_WIDTH)),
+            ]
         return m
 
     def _magnitude_digits(self, m: Module) -> list[Value]:

@@ -13,7 +13,7 @@ from ..arithmetic.digits import FactorDigits, recode_factor
 from ..arithmetic.scaler import Scaler
 from ..config import Overflow
 from ..config.residual import ResidualConfig, ResidualFault
-from ..formats import overflow, shape_of
+from ..formats import fits, overflow, shape_of
 from ..hierarchy import emit_once
 
 __all__ = ["ResidualAdd"]
@@ -31,6 +31,7 @@ class _Lane(wiring.Component):
     shift: Signal
     enable: Signal
     o: Signal
+    saturated: Signal
 
     def __init__(self, config: ResidualConfig):
         shape = shape_of(config.fmt)
@@ -50,6 +51,7 @@ class _Lane(wiring.Component):
                 "shift": In(config.SHIFT_WIDTH),
                 "enable": In(1),
                 "o": Out(signed(config.out_width)),
+                "saturated": Out(1),
             }
         )
 
@@ -73,6 +75,7 @@ class _Lane(wiring.Component):
             m.d.sync += [
                 integer.eq(self.code.integer()),
                 self.o.eq(overflow(total, len(self.o), Overflow.SATURATE)),
+                self.saturated.eq(~fits(total, len(self.o))),
             ]
         return m
 
@@ -100,6 +103,8 @@ class ResidualAdd(wiring.Component):
         Right shift, 0…63.
     o : Out(stream of {values: ArrayLayout(signed(out_width), V), last})
         The sums; ``last`` where either input has it.
+    saturated : Out, V bits
+        Which of the sums at ``o`` were beyond their range.
     clear : In(1)
         Forgets the fault; one that occurs in the same cycle is kept.
     fault : Out(ResidualFault)
@@ -115,6 +120,7 @@ class ResidualAdd(wiring.Component):
     multiplier: Signal
     shift: Signal
     o: stream.Interface
+    saturated: Signal
     clear: Signal
     fault: Signal
 
@@ -135,6 +141,7 @@ class ResidualAdd(wiring.Component):
                 "multiplier": In(config.MULTIPLIER_WIDTH),
                 "shift": In(config.SHIFT_WIDTH),
                 "o": Out(beat("values", signed(config.out_width))),
+                "saturated": Out(config.lanes),
                 "clear": In(1),
                 "fault": Out(ResidualFault),
             }
@@ -173,6 +180,7 @@ class ResidualAdd(wiring.Component):
                 lane.shift.eq(shift),
                 lane.enable.eq(advance),
                 self.o.payload.values[k].eq(lane.o),
+                self.saturated[k].eq(lane.saturated),
             ]
         with m.If(self.clear):
             m.d.sync += self.fault.eq(ResidualFault.NONE)

@@ -56,6 +56,9 @@ class SpecialEngine(wiring.Component):
         A beat enters a function in this cycle.
     stalled : Out
         None does, though an instruction that has been taken has beats left.
+    saturated : Out, 0…2L
+        Residual sums, normalised and rescaled values that were beyond their range, each counted
+        before its instruction's ``done``.
 
     Latency: ``latency`` cycles from the edge that takes an instruction with operands to the one
     at which its first beat enters, if the engine is empty and banks are free; of a whole
@@ -78,6 +81,7 @@ class SpecialEngine(wiring.Component):
     busy: Signal
     issuing: Signal
     stalled: Signal
+    saturated: Signal
 
     latency = SpecialPlanner.latency + OperandReaders.latency
     readers = ("a", "b")
@@ -99,6 +103,7 @@ class SpecialEngine(wiring.Component):
                 "busy": Out(1),
                 "issuing": Out(1),
                 "stalled": Out(1),
+                "saturated": Out(range(2 * machine.word_wides + 1)),
             }
         )
 
@@ -178,6 +183,7 @@ class SpecialEngine(wiring.Component):
         planner, functions, results = self._planner, self._functions, self._results
         m.d.comb += [
             self.done.eq(results.done | planner.refused),
+            self.saturated.eq(functions.saturated),
             self.issuing.eq(operands.o.valid & operands.o.ready),
             self.stalled.eq((operands.walking | planner.busy) & ~self.issuing),
         ]

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out, connect
 
+from ..arithmetic.population import count_ones
 from ..config.isa import Opcode
 from ..config.machine import MachineConfig
 from ..config.residual import ResidualFault
@@ -46,6 +49,9 @@ class SpecialFunctions(wiring.Component):
     o : Out, stream of ValueBeat
     fault : Out, SpecialFault
         OVERLONG_ROW or LENGTH_MISMATCH, until reset.
+    saturated : Out, 0…2L
+        Residual sums, normalised and rescaled values that were beyond their range, in the cycle
+        after they are taken.
 
     Latency: :meth:`latency` of a row. Throughput: a beat a cycle, but for what the functions say of
     short rows. Reset: drops all rows and clears the fault.
@@ -56,6 +62,7 @@ class SpecialFunctions(wiring.Component):
     parameters: stream.Interface
     o: stream.Interface
     fault: Signal
+    saturated: Signal
 
     def __init__(self, machine: MachineConfig):
         self._machine = machine
@@ -73,6 +80,7 @@ class SpecialFunctions(wiring.Component):
                 "parameters": In(stream.Signature(parameters)),
                 "o": Out(stream.Signature(ValueBeat(machine))),
                 "fault": Out(SpecialFault),
+                "saturated": Out(range(2 * machine.word_wides + 1)),
             }
         )
 
@@ -143,6 +151,7 @@ class SpecialFunctions(wiring.Component):
             m.d.comb += Value.cast(residual.codes.payload["codes"][k]).eq(beat["codes"][k])
         self._connect_parameters(m, plan)
         self._keep_fault(m)
+        self._count_saturated(m)
         return m
 
     def _connect_parameters(self, m: Module, plan) -> None:
@@ -165,6 +174,15 @@ class SpecialFunctions(wiring.Component):
                 rescale.biases.payload.eq(self.parameters.payload.first),
                 self.parameters.ready.eq(norm.ready | rescale.biases.ready),
             ]
+
+    def _count_saturated(self, m: Module) -> None:
+        """Only one of the two that leave has a valid beat."""
+        units = [self._residual, self._norm, *([self._rescale] if self._rescale else [])]
+        sums, *results = [
+            unit.saturated & (unit.o.valid & unit.o.ready).replicate(len(unit.saturated))
+            for unit in units
+        ]
+        m.d.sync += self.saturated.eq(count_ones(Cat(sums, reduce(or_, results))))
 
     def _keep_fault(self, m: Module) -> None:
         """The units' own faults stay until reset, too."""

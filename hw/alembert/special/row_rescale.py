@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out, connect, flipped
 
 from ..config import Overflow
 from ..config.machine import MachineConfig
-from ..formats import overflow
+from ..formats import fits, overflow
 from ..ternary.rescale import Rescale
 from .layouts import ValueBeat, log2_lanes
 
@@ -38,6 +38,8 @@ class RowRescale(wiring.Component):
     biases : In, stream of words
         L numbers of 16 bits for each beat, with ``has_bias`` only.
     o : Out, stream of ValueBeat
+    saturated : Out, L bits
+        Which of the values at ``o`` were beyond their range.
 
     Latency: ``latency`` cycles from the edge that takes a beat to the one that can take its
     results, if its biases are there. Throughput: a beat a cycle. Reset: drops the beats under way.
@@ -50,6 +52,7 @@ class RowRescale(wiring.Component):
     has_bias: Signal
     biases: stream.Interface
     o: stream.Interface
+    saturated: Signal
 
     def __init__(self, machine: MachineConfig):
         self._log2_lanes = log2_lanes(machine)
@@ -65,6 +68,7 @@ class RowRescale(wiring.Component):
                 "has_bias": In(1),
                 "biases": In(stream.Signature(machine.scratchpad.word_width)),
                 "o": Out(stream.Signature(ValueBeat(machine))),
+                "saturated": Out(1 << self._log2_lanes),
             }
         )
 
@@ -98,5 +102,8 @@ class RowRescale(wiring.Component):
                 m.d.comb += bias.eq(self.biases.payload.word_select(k, 16))
             m.d.comb += total.eq(rescale.o.payload["values"][k] + bias)
             with m.If(advance):
-                m.d.sync += self.o.payload["values"][k].eq(overflow(total, 16, Overflow.SATURATE))
+                m.d.sync += [
+                    self.o.payload["values"][k].eq(overflow(total, 16, Overflow.SATURATE)),
+                    self.saturated[k].eq(~fits(total, 16)),
+                ]
         return m

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from ..arithmetic.population import count_ones
 from ..config import VmacArrayConfig
 from ..hierarchy import emit_once
 from .accumulator import AccumulateControl
@@ -43,6 +44,9 @@ class VmacArray(wiring.Component):
         Channel 0 takes over its shadow in this cycle, channel c does c cycles later.
     o : Out, ResultBeat
     o_valid : Out
+    saturated : Out, 0…C
+        Wide results of the channels that were beyond their range, each as soon as it is there: in
+        the cycle after it leaves its channel, not beside ``o``.
 
     Latency: ``latency`` cycles. Throughput: V · C multiplications a cycle.
     """
@@ -56,6 +60,7 @@ class VmacArray(wiring.Component):
     parameters_taken: Signal
     o: data.View
     o_valid: Signal
+    saturated: Signal
 
     def __init__(self, config: VmacArrayConfig):
         self.config = config
@@ -76,6 +81,7 @@ class VmacArray(wiring.Component):
                 "parameters_taken": Out(1),
                 "o": Out(ResultBeat(config)),
                 "o_valid": Out(1),
+                "saturated": Out(range(config.vmacs + 1)),
             }
         )
 
@@ -123,6 +129,8 @@ class VmacArray(wiring.Component):
             m.d.comb += self.o.values[index].eq(delay(channel.o, hold, f"level_{index}"))
             vector, control = vmac.o, vmac.o_control
 
+        flags = Cat(channel.saturated for channel in self._channels)
+        m.d.sync += self.saturated.eq(count_ones(flags))
         first, last = self.vmacs[0], self._channels[-1]
         m.d.comb += [
             self.parameters_taken.eq(first.sum_control.valid & first.sum_control.tile_start),

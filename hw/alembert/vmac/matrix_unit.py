@@ -60,6 +60,8 @@ class MatrixUnit(wiring.Component):
         Why the latest command was refused; NONE again once one is accepted.
     busy : Out
         A matrix is in work or in the output queue.
+    saturated : Out, 0…C
+        Wide results that were beyond their range, counted before they can be taken.
 
     Latency: ``latency`` cycles from a tile's last activation to its result. Throughput: V · C
     multiplications a cycle. Errors: a command with a zero dimension or too large a K is consumed
@@ -73,6 +75,7 @@ class MatrixUnit(wiring.Component):
     results: stream.Interface
     fault: Signal
     busy: Signal
+    saturated: Signal
 
     def __init__(self, config: VmacArrayConfig):
         self.config = config
@@ -89,6 +92,7 @@ class MatrixUnit(wiring.Component):
                 "results": Out(stream.Signature(ResultBeat(config))),
                 "fault": Out(MatmulFault),
                 "busy": Out(1),
+                "saturated": Out(range(config.vmacs + 1)),
             }
         )
 
@@ -130,6 +134,7 @@ class MatrixUnit(wiring.Component):
             array.load_weights.eq(weight_loader.load),
             array.parameters.eq(channel_loader.o),
             array.load_parameters.eq(channel_loader.load),
+            self.saturated.eq(array.saturated),
         ]
         self._queue_results(m, issuer)
         return m

@@ -43,6 +43,8 @@ class ChannelPostprocessor(wiring.Component):
         ``o`` is a result.
     end : Out
         It is of the matrix's last row.
+    saturated : Out
+        It is a wide one that was beyond its range; 0 while there is no result.
 
     Latency: ``latency`` cycles, free-running. Throughput: one result a cycle.
     """
@@ -54,6 +56,7 @@ class ChannelPostprocessor(wiring.Component):
     o: Signal
     valid: Signal
     end: Signal
+    saturated: Signal
 
     def __init__(self, config: VmacArrayConfig):
         self._config = config
@@ -82,6 +85,7 @@ class ChannelPostprocessor(wiring.Component):
                 "o": Out(config.RESULT_WIDTH),
                 "valid": Out(1),
                 "end": Out(1),
+                "saturated": Out(1),
             }
         )
 
@@ -116,13 +120,19 @@ class ChannelPostprocessor(wiring.Component):
         # stages 3…: requantise or encode
         m.d.comb += last.value.eq(value)
         result: Value = last.o
+        saturated: Value = last.saturated
         if isinstance(last, Scaler):
             m.d.comb += last.enable.eq(1)
             wide = self._delay(m, active.wide, 1 + last.latency, "wide")
-            result = self._narrow(last.o, wide)
+            result, saturated = self._narrow(last.o, wide), last.saturated & wide
         ends = self._delay(m, self.control.end, self.latency, "end")
         leaves = self._delay(m, self.control.valid & self.control.last, self.latency, "valid")
-        m.d.comb += [self.o.eq(result), self.end.eq(ends), self.valid.eq(leaves)]
+        m.d.comb += [
+            self.o.eq(result),
+            self.end.eq(ends),
+            self.valid.eq(leaves),
+            self.saturated.eq(saturated & leaves),
+        ]
         return m
 
     def _delay(self, m: Module, bit: Value, cycles: int, name: str) -> Value:

@@ -76,6 +76,9 @@ class ResultEncoder(wiring.Component):
         As :func:`prepare_exponent` gives it.
     o : Out, wide_width bits
         The wide number, or the code with zeros above it.
+    saturated : Out
+        Beside ``o``: it is a wide number at an end of its range, and what it was rounded from lies
+        below that range, or rounds above it.
 
     Latency: ``latency`` cycles. Throughput: one value a cycle, free-running. Reset: none needed,
     nothing outlives the latency. Errors: none; every input has a result.
@@ -92,6 +95,7 @@ class ResultEncoder(wiring.Component):
     wide: Signal
     exponent: Signal
     o: Signal
+    saturated: Signal
 
     latency = 3
     """Clock cycles from the inputs to the result."""
@@ -112,6 +116,7 @@ class ResultEncoder(wiring.Component):
                 "wide": In(1),
                 "exponent": In(signed(exponent_width)),
                 "o": Out(wide_width),
+                "saturated": Out(1),
             }
         )
 
@@ -227,6 +232,7 @@ class ResultEncoder(wiring.Component):
         else:
             below_range |= ~field.any() & cut
         beyond = Mux(sign, 0, spilled | body[-1])
+        m.d.sync += self.saturated.eq(wide & (spilled | beyond))
         m.d.comb += [
             none.eq(Mux(wide, spilled & sign, below_range)),
             most.eq(Mux(wide, beyond, field[fmt.exponent_width :].any())),
