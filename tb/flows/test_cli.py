@@ -227,6 +227,17 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, bool]]:
     return calls
 
 
+@pytest.mark.parametrize("prefix", ["1", "a__", "x-"])
+def test_a_prefix_that_begins_no_name(prefix: str, tmp_path: Path) -> None:
+    result = _run("generate", "--preset", "tiny", "--prefix", prefix, "--output", str(tmp_path))
+    assert result.exit_code == 2
+    rule = "prefix must be letters, digits and single underscores between them, "
+    assert _last_line(result) == (
+        f"error: {rule}beginning with a letter, not {prefix + 'alembert'!r}"
+    )
+    assert not list(tmp_path.iterdir())
+
+
 def test_area_of_vmacs(asked: list[tuple[str, str, bool]]) -> None:
     result = _run("area", "--vmac", "all", "--lanes", "2")
     assert result.exit_code == 0
@@ -241,8 +252,8 @@ def test_area_of_vmacs(asked: list[tuple[str, str, bool]]) -> None:
 def test_area_of_a_preset(asked: list[tuple[str, str, bool]], flat: bool) -> None:
     result = _run("area", "--preset", "tiny", *(["--flat"] if flat else []))
     assert result.exit_code == 0
-    names = [d.name for d in designs_flow.designs(PRESETS["tiny"])]
-    assert asked == [(name, "build/area", flat) for name in names]
+    tops = [design.top for design in designs_flow.designs(PRESETS["tiny"])]
+    assert asked == [(top, "build/area", flat) for top in tops]
 
 
 def test_area_with_hard_multipliers(asked: list[tuple[str, str, bool]]) -> None:

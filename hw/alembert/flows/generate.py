@@ -16,7 +16,7 @@ __all__ = ["generate"]
 def generate(
     designs: Iterable[Design], directory: Path, *, report: Callable[[str], None] | None = None
 ) -> list[Path]:
-    """Write every design's ``name``.v and ``name``.json into ``directory``, or nothing at all.
+    """Write every design's Verilog and sidecar into ``directory``, or nothing at all.
 
     Everything is built beside the final place first, then moved there file by file.
 
@@ -46,7 +46,12 @@ def generate(
             if report is not None:
                 report(design.name)
             built += write_design(
-                design.component(), Path(building), name=design.name, config=design.config
+                design.component(),
+                Path(building),
+                name=design.stem,
+                config=design.config,
+                top=design.top,
+                origin=design.origin,
             )
         for path in built:
             if (directory / path.name).is_dir():
