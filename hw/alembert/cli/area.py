@@ -96,7 +96,7 @@ def area(
             for part in parts:
                 progress.update(task, description=part.name)
                 text = part.verilog()
-                units = None if flatten else part.unit_modules
+                units = {} if flatten else part.unit_modules
                 report = measure_area(
                     text, part.top, work_dir, flatten=flatten, dsp=dsp, units=units
                 )
