@@ -16,6 +16,8 @@ missing=()
 for program in "${!package_of[@]}"; do
   command -v "$program" >/dev/null || missing+=("${package_of[$program]}")
 done
+# Reads what the regression says of generated ports in VHDL.
+[ "${1:-}" != oracles ] || command -v ghdl >/dev/null || missing+=(ghdl)
 "$python" -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 if [ "${#missing[@]}" -gt 0 ]; then
   install="apt-get install -y ${missing[*]}"

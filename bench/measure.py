@@ -92,14 +92,14 @@ def _areas(root: Path, preset: str, chosen: Iterable[Design]) -> Iterator[Figure
     for design in chosen:
         whole = measure_area(
             design.verilog(),
-            design.name,
+            design.top,
             root / "build" / "area",
             flatten=False,
-            units=design.units,
+            units=design.unit_modules,
         )
         command = f"alembert area --preset {preset}"
         name = f"area.{preset}.{design.name}"
-        parts = {f"{name}.{unit.rpartition('.')[2]}": r for unit, r in whole.units.items()}
+        parts = {f"{name}.{unit}": report for unit, report in whole.units.items()}
         for measured, report in {name: whole, **parts}.items():
             yield Figure(
                 name=f"{measured.replace(' ', '_')}.lut",

@@ -1,6 +1,6 @@
 """Emit a repeated component once and instantiate it many times.
 
-Amaranth writes one Verilog module an instance: an array of a thousand lanes becomes thousands of
+Amaranth writes one module an instance: an array of a thousand lanes becomes thousands of
 modules that differ in nothing, and generation, simulation builds and synthesis all take their
 time over each. A component wrapped in :func:`emit_once` is converted the first time its key is
 met while Verilog is being generated; from then on it is an instance of that module. Elaborated
@@ -25,7 +25,11 @@ from amaranth.lib import wiring
 __all__ = ["ModuleLibrary", "emit_once"]
 
 Converter = Callable[[wiring.Component, str], str]
-"""Converts a component to Verilog under a name."""
+"""Converts a component to RTLIL under a name; its own module is the first."""
+
+# within a module, the only lines without indentation are its own
+_FIRST_MODULE = re.compile(r"^module .*?^end$", re.MULTILINE | re.DOTALL)
+_PORT = re.compile(r"^  wire width \d+ (?:input|output) \d+ +(?:signed )?\\(\S+)$", re.MULTILINE)
 
 
 @dataclass
@@ -35,10 +39,13 @@ class ModuleLibrary:
     Parameters
     ----------
     convert : callable
-        Turns a component and a name into Verilog text.
+        Turns a component and a name into RTLIL text.
+    prefix : str
+        What the modules' names begin with.
     """
 
     convert: Converter
+    prefix: str
     texts: list[str] = field(default_factory=list)
     _names: dict[tuple[type, Hashable], str] = field(default_factory=dict)
     _ports: dict[str, frozenset[str]] = field(default_factory=dict)
@@ -57,16 +64,16 @@ class ModuleLibrary:
         kind = type(component)
         if (kind, key) not in self._names:
             stem = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", kind.__name__.lstrip("_")).lower()
-            stem = f"alembert_{stem}"
+            stem = f"{self.prefix}_{stem}"
             # classes of two files may have one name
             taken = sum(1 for other in self._names.values() if other.rpartition("_")[0] == stem)
             name = f"{stem}_{taken}"
             self._names[kind, key] = name
             text = self.convert(component, name)
-            header = re.search(rf"^module {name}\((.*?)\);", text, re.MULTILINE | re.DOTALL)
-            if header is None:
-                raise RuntimeError(f"no module {name} in its own Verilog")
-            self._ports[name] = frozenset(re.findall(r"[^\s,\\]+", header[1]))
+            module = _FIRST_MODULE.search(text)
+            if module is None:
+                raise RuntimeError(f"no module {name} in its own RTLIL")
+            self._ports[name] = frozenset(_PORT.findall(module[0]))
             self.texts.append(text)
         name = self._names[kind, key]
         return name, self._ports[name]

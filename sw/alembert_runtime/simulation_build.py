@@ -20,6 +20,7 @@ from alembert.flows.simulation import (
     tool_environment,
     waivers_path,
 )
+from alembert.flows.space_free import space_free
 from alembert.flows.verilog import generate_verilog
 from alembert.machine import Alembert
 
@@ -116,6 +117,7 @@ def _locked(path: Path) -> Iterator[None]:
 def _build(folder: Path, verilog: str, beat_bytes: int, report: Callable[[str], None]) -> None:
     environment = tool_environment("verilator")
     folder.mkdir(parents=True, exist_ok=True)
+    folder = space_free(folder)
     source = folder / f"{TOP}.v"
     write_file(source, verilog)
 
@@ -123,8 +125,8 @@ def _build(folder: Path, verilog: str, beat_bytes: int, report: Callable[[str], 
         report(step)
         _call(step, command, folder, environment)
 
-    call("Verilog to C++", *_VERILATE, str(waivers_path()), str(source))
-    call("compile", *_MAKE)
+    call("Verilog to C++", *_VERILATE, str(waivers_path()), source.name)
+    call("compile", *_MAKE, f"CURDIR={folder / 'model'}")  # without spaces
     root = _runtime_folder(folder)
     headers = (f"-I{part}" for part in ("model", str(root), str(root / "vltstd")))
     archives = ("model/libVmodel.a", "model/libverilated.a")

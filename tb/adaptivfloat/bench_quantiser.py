@@ -115,7 +115,7 @@ async def a_tensor_too_long_waits_behind_a_stalled_output(dut) -> None:
     sending = cocotb.start_soon(send_all(dut, tensors))
     await ClockCycles(dut.clk, 4 * DEPTH + 2 * GIVEN["latency"])
     assert dut.o_fault.value == TOO_LONG
-    assert dut.o__valid.value
+    assert dut.o_valid.value
     sink = Sink(dut, "o")
     wanted = [beat for tensor in tensors for beat in golden(tensor)]
     assert [split(beat) for beat in await sink.receive(len(wanted))] == wanted
@@ -131,10 +131,10 @@ async def no_state_survives_a_tensor_or_a_reset(dut) -> None:
     await run(dut, [large, small, zeros, small])
     for cut in range(1, 2 * DEPTH + GIVEN["latency"]):
         sending = cocotb.start_soon(send_all(dut, [large, *tensors_of(DEPTH, DEPTH + 2)]))
-        dut.o__ready.value = random.randrange(2)
+        dut.o_ready.value = random.randrange(2)
         await ClockCycles(dut.clk, cut)
         sending.cancel()
-        dut.i__valid.value = 0
+        dut.i_valid.value = 0
         dut.rst.value = 1
         await ClockCycles(dut.clk, 1)
         dut.rst.value = 0
@@ -149,14 +149,14 @@ async def latency_and_throughput(dut) -> None:
     edge = RisingEdge(dut.clk)
     await edge
     row = [1] * LANES
-    dut.o__ready.value = 1
-    dut.i__payload.value = pack(row, WIDTH) | 1 << (LANES * WIDTH)
-    dut.i__valid.value = 1
+    dut.o_ready.value = 1
+    dut.i_payload.value = pack(row, WIDTH) | 1 << (LANES * WIDTH)
+    dut.i_valid.value = 1
     await edge
-    dut.i__valid.value = 0
+    dut.i_valid.value = 0
     for cycle in range(1, 40):
         await edge
-        if dut.o__valid.value:
+        if dut.o_valid.value:
             assert cycle == GIVEN["latency"]
             break
     else:

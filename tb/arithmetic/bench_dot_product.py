@@ -51,6 +51,7 @@ def _vectors(pair, lanes: int, rng: np.random.Generator, count: int):
 
 async def _stream(dut, latency: int, cases: Iterable[Case]) -> None:
     """A case every cycle; each sum is checked ``latency`` cycles later."""
+    dut.rst.value = 0
     Clock(dut.clk, 10, unit="ns").start(start_high=False)
     await RisingEdge(dut.clk)  # the first falling edge is X → 0 in one simulator, none in another
     edge = FallingEdge(dut.clk)

@@ -60,6 +60,7 @@ async def values(dut) -> None:
     given = parameters()
     rng = np.random.default_rng(cocotb.RANDOM_SEED)
     mask = (1 << given["width"]) - 1
+    dut.rst.value = 0
     Clock(dut.clk, 10, unit="ns").start(start_high=False)
     await RisingEdge(dut.clk)
     await FallingEdge(dut.clk)

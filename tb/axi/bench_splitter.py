@@ -103,19 +103,19 @@ async def refusals(dut) -> None:
             continue
         await FallingEdge(dut.clk)
         dut.rst.value = 1
-        dut.o__ready.value = 1
+        dut.o_ready.value = 1
         await FallingEdge(dut.clk)
         dut.rst.value = 0
-        dut.command__payload.value = command(address, words)
-        dut.command__valid.value = 1
+        dut.command_payload.value = command(address, words)
+        dut.command_valid.value = 1
         await RisingEdge(dut.clk)
         wanted = CONFIG.refusal(address, words, WIDTH)
-        assert dut.command__ready.value
+        assert dut.command_ready.value
         assert dut.refusal.value == wanted, f"{words} words at {address:#x}"
         await FallingEdge(dut.clk)
         if wanted != AxiFault.NONE:
             for _ in range(4):
                 await FallingEdge(dut.clk)
-                assert not dut.command__ready.value and not dut.o__valid.value
+                assert not dut.command_ready.value and not dut.o_valid.value
                 assert dut.refusal.value == AxiFault.NONE
-        dut.command__valid.value = 0
+        dut.command_valid.value = 0

@@ -180,7 +180,7 @@ async def words_ahead_of_their_command(dut) -> None:
     taken = 0
     for _ in range(3 * room):
         await RisingEdge(dut.clk)
-        taken += int(dut.write_i__valid.value) & int(dut.write_i__ready.value)
+        taken += int(dut.write_i_valid.value) & int(dut.write_i_ready.value)
     assert taken == room and not bench.checker.writes and dut.idle.value
     half = 1 << (bench.config.address_width - 1)
     await Source(dut, "write_command").send([bench.pack((half, room)), bench.pack((0, room))])

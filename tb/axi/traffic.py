@@ -152,7 +152,7 @@ class Bench:
             assert dut.idle.value and dut.write_idle.value
             assert not dut.write_done.value or self.done
             for k in range(len(self.read_widths)):
-                assert not getattr(dut, f"read_o_{k}__valid").value, f"reader {k}: one word more"
+                assert not getattr(dut, f"read_o_{k}_valid").value, f"reader {k}: one word more"
                 assert getattr(dut, f"read_fault_{k}").value == AxiFault.NONE
                 assert getattr(dut, f"read_idle_{k}").value
         assert dut.write_fault.value == AxiFault.NONE
@@ -187,10 +187,10 @@ class Bench:
         dut = self.dut
         await FallingEdge(dut.clk)
         for name in ("write_command", "write_i"):
-            getattr(dut, f"{name}__valid").value = 0
+            getattr(dut, f"{name}_valid").value = 0
         for k in range(len(self.read_widths)):
-            getattr(dut, f"read_command_{k}__valid").value = 0
-            getattr(dut, f"read_o_{k}__ready").value = 0
+            getattr(dut, f"read_command_{k}_valid").value = 0
+            getattr(dut, f"read_o_{k}_ready").value = 0
         dut.rst.value = 1
         await ClockCycles(dut.clk, 2)
         dut.drain.value = 0

@@ -27,9 +27,9 @@ async def _decode(dut, word: int, registers: Registers) -> None:
     dut.word.value = word
     dut.length.value = registers.length
     dut.targets.value = registers.targets
-    dut.begin.value = 1
+    dut.i_begin.value = 1
     await RisingEdge(dut.clk)
-    dut.begin.value = 0
+    dut.i_begin.value = 0
     # registers may change once decoding has begun
     dut.length.value = 0
     dut.targets.value = 0

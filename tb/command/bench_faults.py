@@ -155,11 +155,11 @@ async def queues_after_a_fault(dut) -> None:
             await harness.edge()
         assert harness.state is State.ERROR
         taken = 0
-        dut.special__ready.value = 1
+        dut.special_ready.value = 1
         for _ in range(20):
             await RisingEdge(dut.clk)
-            taken += int(dut.special__valid.value)
-        dut.special__ready.value = 0
+            taken += int(dut.special_valid.value)
+        dut.special_ready.value = 0
         assert taken == 1, f"{taken} of {waiting} were taken"
         assert watched.beats == refused
         harness.units[Unit.DMA].fault.value = MachineFault.NONE

@@ -48,7 +48,7 @@ async def jumps(dut) -> None:
                 size = words * bench.config.word_bytes
                 assert address // limit == (address + size - 1) // limit, "a burst is crossed"
             for _ in range(5):
-                assert not dut.o__valid.value
+                assert not dut.o_valid.value
                 await bench.edge()
 
 
@@ -145,12 +145,12 @@ async def pace(dut) -> None:
     await start(dut)
     bench = Bench(dut, _rng(), latency=(2, 2))
     config = bench.config
-    dut.o__ready.value = 1
+    dut.o_ready.value = 1
     await bench.begin(0)
     times = []
     for cycle in range(1, 40 * (config.instruction_words + 1)):
         await bench.edge()
-        if dut.o__valid.value:
+        if dut.o_valid.value:
             times.append(cycle)
     # the first: a cycle to ask, one to be taken, the memory's, the words, one to be offered
     assert times[0] == 1 + 1 + 2 + config.instruction_words, times[0]
@@ -174,7 +174,7 @@ async def reset(dut) -> None:
         bench = Bench(dut, _rng())
         for _ in range(10):
             await bench.edge()
-            assert not dut.o__valid.value
-            assert not dut.command__valid.value
+            assert not dut.o_valid.value
+            assert not dut.command_valid.value
         await bench.begin(64)
         await bench.check(0, 3)

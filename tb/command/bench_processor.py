@@ -175,7 +175,7 @@ async def start_while_running(dut) -> None:
     assert harness.state is State.RUNNING
     for _ in range(20):
         dut.start.value = 1
-        dut.program.value = 0
+        dut.i_program.value = 0
         await harness.edge()
         dut.start.value = 0
         await harness.edge()

@@ -63,14 +63,14 @@ class Bench:
     async def begin(self, program: int) -> None:
         """Start a program."""
         self.program = program
-        self.dut.program.value = program
+        self.dut.i_program.value = program
         await self.pulse("start")
 
     async def offered(self, limit: int = 2000) -> tuple[int, int, bool]:
         """Wait for an instruction, which is then offered."""
         for _ in range(limit):
-            if self.dut.o__valid.value:
-                payload = LAYOUT.from_bits(int(self.dut.o__payload.value))
+            if self.dut.o_valid.value:
+                payload = LAYOUT.from_bits(int(self.dut.o_payload.value))
                 assert int(payload.pc) == int(self.dut.pc.value)
                 error = bool(payload.error)
                 return 0 if error else int(payload.word), int(payload.pc), error
@@ -79,20 +79,20 @@ class Bench:
 
     async def take(self, *, jump: int | None = None, stop: bool = False) -> None:
         """Take what is offered, and jump or stop in the same cycle."""
-        self.dut.o__ready.value = 1
+        self.dut.o_ready.value = 1
         self.dut.stop.value = int(stop)
         if jump is not None:
             self.dut.target.value = jump
             self.dut.jump.value = 1
         await self.edge()
-        self.dut.o__ready.value = 0
+        self.dut.o_ready.value = 0
         self.dut.jump.value = 0
         self.dut.stop.value = 0
         await self.edge()  # what is offered now is seen after the next edge
 
     async def settle(self) -> None:
         """After a stop: until nothing is under way."""
-        while not self.memory.idle or self.dut.command__valid.value:
+        while not self.memory.idle or self.dut.command_valid.value:
             await self.edge()
 
     async def check(self, first: int, count: int, *, pause: float = 0.0) -> None:

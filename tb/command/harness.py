@@ -41,8 +41,7 @@ class _Unit:
         name = unit.name.lower()
         self.unit = unit
         self._payload, self._valid, self._ready, self._done = (
-            getattr(dut, f"{name}{suffix}")
-            for suffix in ("__payload", "__valid", "__ready", "_done")
+            getattr(dut, f"{name}{suffix}") for suffix in ("_payload", "_valid", "_ready", "_done")
         )
         self.dispatched, self.retired, self.busy = (
             getattr(dut, f"{name}_{what}") for what in ("dispatched", "retired", "busy")
@@ -211,7 +210,7 @@ class Harness:
         run = trace(program, self.machine, registers, verdicts)
         self._prepare(run)
         dut = self.dut
-        dut.program.value = PROGRAM
+        dut.i_program.value = PROGRAM
         dut.length.value = registers.length
         dut.targets.value = registers.targets
         dut.max_passes.value = registers.max_passes
@@ -232,7 +231,7 @@ class Harness:
 
     async def settle(self) -> None:
         """After a run: until no word that was read ahead is under way."""
-        while not self.memory.idle or self.dut.fetch_command__valid.value:
+        while not self.memory.idle or self.dut.fetch_command_valid.value:
             await self.edge()
 
     async def run(

@@ -45,7 +45,7 @@ class FetchMemory:
         stall: float = 0.0,
     ):
         signals = (
-            getattr(dut, f"{prefix}{stream}__{name}")
+            getattr(dut, f"{prefix}{stream}_{name}")
             for stream in ("command", "words")
             for name in ("payload", "valid", "ready")
         )

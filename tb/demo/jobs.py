@@ -144,7 +144,7 @@ def replay_design(job: Job, recording: Recording, *, simulator: str = "verilator
         inputs,
         simulator=simulator,
         module="support.replay",
-        top=job.design,
+        top=sidecar["top"],
         recording=str(run_dir / "recording.json"),
         result=str(run_dir / "result.json"),
     )

@@ -273,7 +273,7 @@ async def _until_fault(bench: Bench, instruction: Instruction, pass_number: int 
 async def _recover(bench: Bench) -> None:
     """What a soft reset does: drain, wait for idle, reset; then everything works again."""
     dut = bench.dut
-    dut.instruction__valid.value = 0
+    dut.instruction_valid.value = 0
     dut.drain.value = 1
     for _ in range(2000):
         await RisingEdge(dut.clk)

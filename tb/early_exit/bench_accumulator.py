@@ -64,8 +64,8 @@ async def latency(dut) -> None:
     await Source(dut, "i").send(beats(np.arange(5)))
     cycles = 1
     await RisingEdge(dut.clk)
-    while not int(dut.o__valid.value):
-        assert not int(dut.i__ready.value)
+    while not int(dut.o_valid.value):
+        assert not int(dut.i_ready.value)
         await RisingEdge(dut.clk)
         cycles += 1
     assert cycles == parameters()["latency"]

@@ -90,15 +90,15 @@ async def patterns(dut) -> None:
 @cocotb.test()
 async def latency(dut) -> None:
     await start(dut)
-    dut.o__ready.value = 1
+    dut.o_ready.value = 1
     for case in ((ONE, 0, 5), (1024 * ONE, 99, 9), (3 * ONE, 1 << 30, 1 << 18)):
-        dut.i__payload.value, dut.i__valid.value = word(case), 1
+        dut.i_payload.value, dut.i_valid.value = word(case), 1
         cycles = 0
         while True:
             await RisingEdge(dut.clk)
-            if int(dut.o__valid.value):
+            if int(dut.o_valid.value):
                 break
             cycles += 1
-        dut.i__valid.value = 0
+        dut.i_valid.value = 0
         assert cycles == parameters()["latency"]
         await RisingEdge(dut.clk)

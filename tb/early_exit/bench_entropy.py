@@ -216,7 +216,7 @@ async def reset_drops_what_is_under_way(dut) -> None:
         task = cocotb.start_soon(send(dut, source, [(v, 1) for v in vectors]))
         await ClockCycles(dut.clk, cycles)
         task.cancel()
-        dut.i__valid.value = 0
+        dut.i_valid.value = 0
         dut.rst.value = 1
         await ClockCycles(dut.clk, 2)
         dut.rst.value = 0
@@ -234,7 +234,7 @@ async def cycles_to_result(dut, size: int) -> int:
     while True:
         await RisingEdge(dut.clk)
         cycles += 1
-        if int(dut.o__valid.value):
+        if int(dut.o_valid.value):
             return cycles
 
 
@@ -242,7 +242,7 @@ async def cycles_to_result(dut, size: int) -> int:
 async def latency(dut) -> None:
     """As the component states it, for vectors with and without a fault."""
     await start(dut)
-    dut.o__ready.value = 1
+    dut.o_ready.value = 1
     for size in (2, 3, CONFIG.max_classes, 1, 5, CONFIG.max_classes + 1):
         if size == CONFIG.max_classes and DEFAULT and not GIVEN["thorough"]:
             continue
@@ -257,13 +257,13 @@ async def latency(dut) -> None:
 async def throughput(dut) -> None:
     """One vector of n classes every latency(n) cycles, where the result is taken at once."""
     await start(dut)
-    dut.o__ready.value = 1
+    dut.o_ready.value = 1
     size = 6
     source = Source(dut, "i")
     cocotb.start_soon(source.send(beats(np.arange(size)) * 6))
     times: list[int] = []
     for cycle in range(1000):
         await RisingEdge(dut.clk)
-        if int(dut.o__valid.value):
+        if int(dut.o_valid.value):
             times.append(cycle)
     assert np.diff(times).tolist() == [GIVEN["latency"][size - 1]] * 5

@@ -25,20 +25,20 @@ async def run(dut, distances: np.ndarray, idle: str) -> None:
     waiting = next(todo, None)
     while waiting is not None or any(x is not None for x in in_flight):
         send = waiting is not None and not next(pauses)
-        dut.i__valid.value = int(send)
+        dut.i_valid.value = int(send)
         now = None
         if waiting is not None and send:
-            dut.i__payload.value, now = waiting
+            dut.i_payload.value, now = waiting
             waiting = next(todo, None)
         await edge
         due = in_flight.pop(0)
         in_flight.append(now)
-        assert int(dut.o__valid.value) == (due is not None)
+        assert int(dut.o_valid.value) == (due is not None)
         if due is not None:
-            assert int(dut.o__payload.value) == due
+            assert int(dut.o_payload.value) == due
     for _ in range(8):
         await edge
-        assert not int(dut.o__valid.value)
+        assert not int(dut.o_valid.value)
 
 
 @cocotb.test()

@@ -50,17 +50,17 @@ async def patterns(dut) -> None:
 async def latency(dut) -> None:
     """The same for the smallest and the largest sum."""
     await start(dut)
-    dut.o__ready.value = 1
+    dut.o_ready.value = 1
     for value in (ONE, ONE + 1, 37 * ONE, CONFIG.max_classes * ONE):
-        dut.i__payload.value, dut.i__valid.value = value, 1
+        dut.i_payload.value, dut.i_valid.value = value, 1
         await RisingEdge(dut.clk)
-        while not int(dut.i__ready.value):
+        while not int(dut.i_ready.value):
             await RisingEdge(dut.clk)
-        dut.i__valid.value = 0
+        dut.i_valid.value = 0
         cycles = 0
         while True:
             await RisingEdge(dut.clk)
             cycles += 1
-            if int(dut.o__valid.value):
+            if int(dut.o_valid.value):
                 break
         assert cycles == parameters()["latency"]

@@ -87,7 +87,7 @@ async def run(
     heads = await head_sink.receive(len(vectors))
     assert heads == [head(v, t) for t, v in enumerate(vectors)]
     assert await receiving == want_distances
-    dut.vector__ready.value = 1
+    dut.vector_ready.value = 1
     await distance_sink.expect_silence(20)
     counts = [sum(map(len, vectors)), len(want_distances), len(vectors)]
     assert [m.beats for m in monitors] == counts
@@ -103,7 +103,7 @@ async def two_vectors_fit_and_a_third_waits(dut) -> None:
     cocotb.start_soon(Source(dut, "i").send(words))
     await ClockCycles(dut.clk, 60)
     assert monitor.beats == 4
-    assert not int(dut.i__ready.value)
-    dut.distances__ready.value = 1
+    assert not int(dut.i_ready.value)
+    dut.distances_ready.value = 1
     heads = await Sink(dut, "vector").receive(3)
     assert heads == [head(v, 0) for v in vectors]

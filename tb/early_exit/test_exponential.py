@@ -78,18 +78,18 @@ def test_golden_refuses_a_distance_out_of_range(distance: int) -> None:
 class Probe(wiring.Component):
     """The exponential behind plain ports: Verilog has none for a stream's constant ready."""
 
-    i__payload: Signal
-    i__valid: Signal
-    o__payload: Signal
-    o__valid: Signal
+    i_payload: Signal
+    i_valid: Signal
+    o_payload: Signal
+    o_valid: Signal
 
     def __init__(self, config: EntropyConfig):
         super().__init__(
             {
-                "i__payload": In(config.shifted_width),
-                "i__valid": In(1),
-                "o__payload": Out(config.exp_width),
-                "o__valid": Out(1),
+                "i_payload": In(config.shifted_width),
+                "i_valid": In(1),
+                "o_payload": Out(config.exp_width),
+                "o_valid": Out(1),
             }
         )
         self._config = config
@@ -98,10 +98,10 @@ class Probe(wiring.Component):
         m = Module()
         m.submodules.exponential = exponential = Exponential(self._config)
         m.d.comb += [
-            exponential.i.payload.eq(self.i__payload),
-            exponential.i.valid.eq(self.i__valid),
-            self.o__payload.eq(exponential.o.payload),
-            self.o__valid.eq(exponential.o.valid),
+            exponential.i.payload.eq(self.i_payload),
+            exponential.i.valid.eq(self.i_valid),
+            self.o_payload.eq(exponential.o.payload),
+            self.o_valid.eq(exponential.o.valid),
         ]
         return m
 

@@ -60,7 +60,7 @@ def _select(verilog: str, top: str, selection: str, directory: Path) -> None:
 def test_the_arrays_have_no_multiplier(name: str, tmp_path: Path) -> None:
     """Ternary or INT8, requantisers included: nor anything that could become one."""
     (design,) = (d for d in designs(preset("edge16_ternary")) if d.name == name)
-    _select(design.verilog(), design.name, "-assert-none", tmp_path)
+    _select(design.verilog(), design.top, "-assert-none", tmp_path)
 
 
 def test_ternary_vmac_has_no_multiplier(tmp_path: Path) -> None:
@@ -135,10 +135,10 @@ endmodule
 
 
 def test_area_is_broken_down_by_units(tmp_path: Path) -> None:
-    whole = measure_area(UNITS, "a", tmp_path, units=["a.b.one", "a.b.two"])
+    whole = measure_area(UNITS, "a", tmp_path, units={"one": "a.b.one", "two": "a.b.two"})
     _is_consistent(whole, ["nodsp", "booth", "alu"])
     flip_flops = {unit: report.best.flip_flops for unit, report in whole.units.items()}
-    assert flip_flops == {"a.b.one": 2, "a.b.two": 3, "the rest": 1}
+    assert flip_flops == {"one": 2, "two": 3, "the rest": 1}
     assert whole.best.flip_flops == 6
     for recipe, counts in whole.recipes.items():
         parts = [report.recipes[recipe] for report in whole.units.values()]

@@ -6,7 +6,7 @@ import importlib.util
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -206,12 +206,18 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, bool]]:
     hard = replace(cells, lut4=0, mult18=1, cells=1)
 
     def measure(
-        verilog: str, top: str, work_dir: Path, *, flatten: bool, dsp: bool, units: Sequence[str]
+        verilog: str,
+        top: str,
+        work_dir: Path,
+        *,
+        flatten: bool,
+        dsp: bool,
+        units: Mapping[str, str],
     ) -> AreaReport:
         assert f"module {top}(" in verilog
-        for unit in units:
+        for unit, module in units.items():
             assert not flatten
-            assert re.search(rf"^module \\{re.escape(unit)} \(", verilog, re.MULTILINE), unit
+            assert re.search(rf"^module {module}\(", verilog, re.MULTILINE), unit
         calls.append((top, str(work_dir), flatten))
         return AreaReport(
             top=top,
@@ -224,6 +230,17 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, bool]]:
 
     monkeypatch.setattr(area_flow, "measure_area", measure)
     return calls
+
+
+@pytest.mark.parametrize("prefix", ["1", "a__", "x-"])
+def test_a_prefix_that_begins_no_name(prefix: str, tmp_path: Path) -> None:
+    result = _run("generate", "--preset", "tiny", "--prefix", prefix, "--output", str(tmp_path))
+    assert result.exit_code == 2
+    rule = "prefix must be letters, digits and single underscores between them, "
+    assert _last_line(result) == (
+        f"error: {rule}beginning with a letter, not {prefix + 'alembert'!r}"
+    )
+    assert not list(tmp_path.iterdir())
 
 
 def test_area_of_vmacs(asked: list[tuple[str, str, bool]]) -> None:
@@ -240,8 +257,8 @@ def test_area_of_vmacs(asked: list[tuple[str, str, bool]]) -> None:
 def test_area_of_a_preset(asked: list[tuple[str, str, bool]], flat: bool) -> None:
     result = _run("area", "--preset", "tiny", *(["--flat"] if flat else []))
     assert result.exit_code == 0
-    names = [d.name for d in designs_flow.designs(PRESETS["tiny"])]
-    assert asked == [(name, "build/area", flat) for name in names]
+    tops = [design.top for design in designs_flow.designs(PRESETS["tiny"])]
+    assert asked == [(top, "build/area", flat) for top in tops]
 
 
 def test_area_with_hard_multipliers(asked: list[tuple[str, str, bool]]) -> None:

@@ -68,8 +68,9 @@ def _declared(module: str) -> Iterator[tuple[str, tuple[str, int]]]:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_sidecar_has_the_ports_of_the_verilog(tiny: Path, name: str) -> None:
-    module = _module((tiny / f"{name}.v").read_text(encoding="utf-8"), name)
-    ports = _sidecar(tiny, name)["ports"]
+    sidecar = _sidecar(tiny, name)
+    module = _module((tiny / f"{name}.v").read_text(encoding="utf-8"), sidecar["top"])
+    ports = sidecar["ports"]
     header = _header(module)
     assert sorted(header) == sorted(ports)
     assert len(set(header)) == len(header)
@@ -84,10 +85,12 @@ def test_sidecar_says_where_it_comes_from(tiny: Path, design: Design) -> None:
     found = _sidecar(tiny, design.name)
     assert list(found) == ["generator", "top", "config", "ports", "interface"]
     assert found["generator"] == {"name": "alembert", "version": __version__}
-    assert found["top"] == design.name
+    assert found["top"] == design.top == f"{design.name}_tiny"
     assert found["config"] == design.config
-    members = {port.partition("__")[0] for port in found["ports"]} - {"clk", "rst"}
-    assert set(found["interface"]["members"]) == members
+    members = tuple(found["interface"]["members"])
+    ports = [port for port in found["ports"] if port not in ("clk", "rst")]
+    assert all(port.startswith(members) for port in ports)
+    assert all(any(port.startswith(member) for port in ports) for member in members)
 
 
 def test_sidecar_has_signedness_and_configuration(tiny: Path) -> None:
@@ -95,9 +98,9 @@ def test_sidecar_has_signedness_and_configuration(tiny: Path) -> None:
     quantiser = _sidecar(tiny, "adaptivfloat_quantiser")
     assert quantiser["config"] == {"fmt": "AdaptivFloat<8,3>", "lanes": 4, "width": 24, "depth": 8}
     ports = quantiser["ports"]
-    assert ports["i__payload"] == {"direction": "input", "width": 4 * 24 + 1, "signed": False}
+    assert ports["i_payload"] == {"direction": "input", "width": 4 * 24 + 1, "signed": False}
     assert ports["i_lsb_exponent"] == {"direction": "input", "width": 10, "signed": True}
-    assert ports["i__ready"] == {"direction": "output", "width": 1, "signed": False}
+    assert ports["i_ready"] == {"direction": "output", "width": 1, "signed": False}
     array = _sidecar(tiny, "vmac_array")["config"]
     assert array == preset("tiny").arrays["vmac_array"].describe()
 
@@ -106,10 +109,10 @@ def test_repeated_modules_are_emitted_once(tiny: Path) -> None:
     text = (tiny / "vmac_array.v").read_text(encoding="utf-8")
     modules = re.findall(r"^module (\S+)\(", text, re.MULTILINE)
     assert len(set(modules)) == len(modules)
-    assert "alembert_vmac_0" in modules
-    assert "alembert_vmac_1" not in modules
-    assert len(re.findall(r"^  alembert_vmac_0 \S+ \(", text, re.MULTILINE)) == 4
-    product = r"^  alembert_adaptiv_float_product_0 \S+ \("
+    assert "vmac_array_tiny_vmac_0" in modules
+    assert "vmac_array_tiny_vmac_1" not in modules
+    assert len(re.findall(r"^  vmac_array_tiny_vmac_0 \S+ \(", text, re.MULTILINE)) == 4
+    product = r"^  vmac_array_tiny_adaptiv_float_product_0 \S+ \("
     assert len(re.findall(product, text, re.MULTILINE)) == 4  # lanes of the one VMAC module
 
 
@@ -139,6 +142,16 @@ def test_same_bytes_whatever_the_hash_seed(tiny: Path, tmp_path: Path) -> None:
     assert done.stdout.splitlines() == [f"{name} {digests[name]}" for name in FILES]
 
 
+@pytest.mark.parametrize("chosen", ["system", "nonsense", "javascript,system"])
+def test_the_environment_chooses_no_other_yosys(
+    tiny: Path, chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is it changed."""
+    monkeypatch.setenv("AMARANTH_USE_YOSYS", chosen)
+    assert TINY[-1].verilog() == (tiny / "early_exit.v").read_text(encoding="utf-8")
+    assert os.environ["AMARANTH_USE_YOSYS"] == chosen
+
+
 def _fails() -> NoReturn:
     raise RuntimeError("this design cannot be made")
 
@@ -164,6 +177,6 @@ def test_files_of_an_earlier_run_are_replaced(tmp_path: Path) -> None:
     (tmp_path / "early_exit.v").write_text("earlier\n", encoding="utf-8")
     (tmp_path / "mine.txt").write_text("kept\n", encoding="utf-8")
     verilog, _ = generate(TINY[-1:], tmp_path)
-    assert "module early_exit(" in verilog.read_text(encoding="utf-8")
+    assert "module early_exit_tiny(" in verilog.read_text(encoding="utf-8")
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["early_exit.json", "early_exit.v", "mine.txt"]

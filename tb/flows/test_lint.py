@@ -67,7 +67,7 @@ def _complaint(text: str, tool: str) -> str:
 def test_generated_verilog_is_clean(design) -> None:
     text = design.verilog()
     for tool in LINTERS:
-        lint(text, design.name, tool)
+        lint(text, design.top, tool)
 
 
 @pytest.mark.parametrize("tool", LINTERS)

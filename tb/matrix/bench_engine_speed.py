@@ -35,7 +35,7 @@ class SlowMemory(Source):
         self._depth = depth
         self._waiting = 0
         self._clock = 0
-        self._taking = getattr(dut, f"{name}__ready")
+        self._taking = getattr(dut, f"{name}_ready")
 
     async def send(self, beats) -> None:
         edge, ready = RisingEdge(self._clk), self._taking
@@ -140,9 +140,9 @@ async def too_many_weights(dut) -> None:
         word = altered_word(good, {"columns": columns, "depth": depth}, Opcode.LINEAR)
         cocotb.start_soon(Source(dut, "instruction").send([word]))
         if fits:
-            await RisingEdge(dut.weight_command__valid)
+            await RisingEdge(dut.weight_command_valid)
             await RisingEdge(dut.clk)
-            assert int(dut.weight_command__payload.value) >> 34 == words
+            assert int(dut.weight_command_payload.value) >> 34 == words
         else:
             await RisingEdge(dut.done)
             await ClockCycles(dut.clk, 2)

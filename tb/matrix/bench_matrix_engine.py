@@ -145,7 +145,7 @@ async def faults(dut) -> None:
         model.begin_program()
         before = model.instruction(opcode, ResultKind.CODES, 3, V + 1, C)
         driver.begin([before])
-        await RisingEdge(dut.instruction__valid)
+        await RisingEdge(dut.instruction_valid)
         await ClockCycles(dut.clk, 2)
         bad = altered_word(before, changes, bad_opcode)
         cocotb.start_soon(Source(dut, "instruction").send([bad, bad]))
@@ -193,7 +193,7 @@ async def weights_out_of_step(dut) -> None:
             | ((k == last) | (wrong == "early" and k == words - 1)) << width
             for k in range(words)
         ]
-        dut.weight_command__ready.value = 1
+        dut.weight_command_ready.value = 1
         cocotb.start_soon(Source(dut, "instruction").send([instruction_word(instruction)]))
         cocotb.start_soon(Source(dut, "weights").send(beats))
         await faults_at_the_end(dut, 1)
@@ -217,7 +217,7 @@ async def reset_in_the_middle(dut) -> None:
         for name in (
             ("instruction", "weights") if UNDER_TEST.has_weight_stream else ("instruction",)
         ):
-            getattr(dut, f"{name}__valid").value = 0
+            getattr(dut, f"{name}_valid").value = 0
         await reset(dut)
         fresh = EngineDriver(dut, model, monitors=False)
         await fresh.load()

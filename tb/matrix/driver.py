@@ -73,7 +73,7 @@ class EngineDriver:
         )
         self._width = model.under_test.machine.scratchpad.word_width
         self._address_width = model.under_test.machine.scratchpad.address_width
-        dut.rival_o__ready.value = 1
+        dut.rival_o_ready.value = 1
         if monitors:
             for name in names:
                 Monitor(dut, name)
@@ -178,7 +178,7 @@ class EngineDriver:
             issuing, stalled, busy = (bool(s.value) for s in (dut.issuing, dut.stalled, dut.busy))
             assert not (issuing and stalled)
             assert busy or not (issuing or stalled)
-            if dut.instruction__valid.value and dut.instruction__ready.value:
+            if dut.instruction_valid.value and dut.instruction_ready.value:
                 watch.taken.append(watch.cycles)
             if issuing:
                 watch.issuing.append(watch.cycles)

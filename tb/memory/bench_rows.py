@@ -135,10 +135,10 @@ def rival(dut, idle: str) -> Iterator[None]:
         while True:
             yield random.randrange(CONFIG.words)
 
-    task = cocotb.start_soon(Source(dut, "rival__request", idle=idle).send(addresses()))
+    task = cocotb.start_soon(Source(dut, "rival_request", idle=idle).send(addresses()))
     yield
     task.cancel()
-    dut.rival__request__valid.value = 0
+    dut.rival_request_valid.value = 0
 
 
 @cocotb.test(timeout_time=500, timeout_unit="us")
@@ -257,9 +257,9 @@ async def _disturbed(dut, cycles: int) -> None:
         cocotb.start_soon(Source(dut, "deep_i").send(random.choices(range(CONFIG.words), k=40))),
         cocotb.start_soon(Source(dut, "shallow_i").send(range(CONFIG.words))),
     ]
-    dut.o__ready.value = cycles % 2
-    dut.deep_o__ready.value = cycles % 2
-    dut.shallow_o__ready.value = 1
+    dut.o_ready.value = cycles % 2
+    dut.deep_o_ready.value = cycles % 2
+    dut.shallow_o_ready.value = 1
     await ClockCycles(dut.clk, cycles)
     for task in tasks:
         task.cancel()
@@ -276,11 +276,11 @@ async def reset_in_the_middle(dut) -> None:
             signal.value = 1
             await ClockCycles(dut.clk, 1)
             for name in ("command", "deep_i", "shallow_i"):
-                getattr(dut, f"{name}__valid").value = 0
+                getattr(dut, f"{name}_valid").value = 0
             await ClockCycles(dut.clk, length - 1)
             signal.value = 0
             for name in ("o", "deep_o", "shallow_o"):
-                getattr(dut, f"{name}__ready").value = 0
+                getattr(dut, f"{name}_ready").value = 0
             await read(dut, [rows_command()])
             await read_words(dut, "deep", [1, 2, 3, 4, 5, 6])
             await read_words(dut, "shallow", [7, 8, 9])
@@ -297,8 +297,8 @@ async def reset_in_the_middle(dut) -> None:
         for task in tasks:
             task.cancel()
         dut.rst.value = 1
-        dut.write_command__valid.value = 0
-        dut.i__valid.value = 0
+        dut.write_command_valid.value = 0
+        dut.i_valid.value = 0
         await ClockCycles(dut.clk, 1)
         dut.rst.value = 0
         await write(dut, [Command(0, (1, 16), (0, 1))], keep_some=False)

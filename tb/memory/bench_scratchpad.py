@@ -25,7 +25,7 @@ async def begin(dut, *, monitors: bool = False) -> ScratchpadBench:
     await start(dut)
     if monitors:
         for name in READERS:
-            Monitor(dut, f"read_{name}__request")
+            Monitor(dut, f"read_{name}_request")
         for name in WRITERS:
             Monitor(dut, f"write_{name}")
     return ScratchpadBench(dut, CONFIG, READERS, WRITERS, WORDS)

@@ -82,8 +82,8 @@ async def reset_in_the_middle(dut) -> None:
         await ClockCycles(dut.clk, cycles)
         for task in tasks:
             task.cancel()
-        dut.i__valid.value = 0
-        dut.o__ready.value = 0
+        dut.i_valid.value = 0
+        dut.o_ready.value = 0
         dut.rst.value = 1
         await ClockCycles(dut.clk, 2)
         dut.rst.value = 0

@@ -115,10 +115,10 @@ async def reset_in_the_middle(dut) -> None:
                 [command_word(random_command(CONFIG, MOST), CONFIG) for _ in range(9)]
             )
         )
-        dut.o__ready.value = 1
+        dut.o_ready.value = 1
         await ClockCycles(dut.clk, cycles)
         sending.cancel()
-        dut.i__valid.value = 0
+        dut.i_valid.value = 0
         dut.rst.value = 1
         await ClockCycles(dut.clk, 1)
         dut.rst.value = 0

@@ -81,14 +81,14 @@ class ScratchpadBench:
 
         def port(name: str, encode) -> _Port:
             valid, ready, payload = (
-                getattr(dut, f"{name}__{end}") for end in ("valid", "ready", "payload")
+                getattr(dut, f"{name}_{end}") for end in ("valid", "ready", "payload")
             )
             return _Port(valid, ready, payload, encode, pattern("never"))
 
-        self.reads = [port(f"read_{name}__request", lambda read: read.address) for name in readers]
+        self.reads = [port(f"read_{name}_request", lambda read: read.address) for name in readers]
         self.writes = [port(f"write_{name}", write_word) for name in writers]
         self._responses = [
-            (getattr(dut, f"read_{n}__response__valid"), getattr(dut, f"read_{n}__response__data"))
+            (getattr(dut, f"read_{n}_response_valid"), getattr(dut, f"read_{n}_response_data"))
             for n in readers
         ]
         self.cycle = 0

@@ -23,13 +23,13 @@ async def counts(dut) -> None:
         dut.clear.value = int(clear)
         for name in names:
             happens = bool(rng.random() < 0.8)
-            getattr(dut, f"counted__{name}").value = int(happens)
+            getattr(dut, f"counted_{name}").value = int(happens)
             wrapped |= expected[name] + happens == modulus and not clear
             expected[name] = 0 if clear else (expected[name] + happens) % modulus
         await RisingEdge(dut.clk)
         await FallingEdge(dut.clk)
         for name in names:
-            assert int(getattr(dut, f"counts__{name}").value) == expected[name]
-            getattr(dut, f"counted__{name}").value = 0
+            assert int(getattr(dut, f"counts_{name}").value) == expected[name]
+            getattr(dut, f"counted_{name}").value = 0
         dut.clear.value = 0
     assert wrapped

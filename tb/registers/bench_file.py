@@ -34,7 +34,7 @@ class Pins:
     def _ports(self, kind: str, access: Access):
         for register in REGISTERS:
             if access in register.accesses and register.half is not Half.HIGH:
-                yield register, getattr(self._dut, f"{kind}__{register.port}")
+                yield register, getattr(self._dut, f"{kind}_{register.port}")
 
     async def _watch(self) -> None:
         while True:
@@ -142,7 +142,7 @@ async def as_a_master_does(dut) -> None:
     wide = ODD_MAP["WIDE_LO"].offset
     await master.write_qword(wide, 0x0123456789ABCDEF)
     assert await master.read_qword(wide) == 0x0123456789ABCDEF
-    assert int(dut.settings__wide.value) == 0x0123456789ABCDEF
+    assert int(dut.settings_wide.value) == 0x0123456789ABCDEF
     assert (await master.read(0x004, 4)).resp == AxiResp.DECERR
     assert (await master.write(0x000, bytes(4))).resp == AxiResp.SLVERR
 

@@ -38,7 +38,7 @@ class Machine:
 
     async def _watch(self) -> None:
         dut = self._dut
-        strobes = {name: getattr(dut, f"counted__{name}") for name in COUNTERS if name != "cycles"}
+        strobes = {name: getattr(dut, f"counted_{name}") for name in COUNTERS if name != "cycles"}
         while True:
             await RisingEdge(dut.clk)
             is_busy = int(dut.state.value) in BUSY
@@ -79,7 +79,7 @@ async def every_register(dut) -> None:
     registers, rng = _map(), np.random.default_rng(cocotb.RANDOM_SEED)
     host, model = Host(dut), Model(registers)
     host.pause("mostly", "alternate", "bursts")
-    pinned = [r for r in registers.registers if f"reports__{r.port}" in input_ports()]
+    pinned = [r for r in registers.registers if f"reports_{r.port}" in input_ports()]
     assert len(pinned) == 8
     for register in pinned:
         for field in register.fields:
@@ -91,7 +91,7 @@ async def every_register(dut) -> None:
         if register.half is Half.LOW:
             word |= model.reports[f"{register.port.upper()}_HI.value"] << 32
         if register.half is not Half.HIGH:
-            getattr(dut, f"reports__{register.port}").value = word
+            getattr(dut, f"reports_{register.port}").value = word
     every = range(0, registers.span, 4)
     if not parameters()["every_offset"]:
         near = {register.offset + d for register in registers.registers for d in (-4, 0, 4)}
@@ -115,7 +115,7 @@ async def every_register(dut) -> None:
             word = pack_port(register, Access.RW, values)
             if register.half is Half.LOW:
                 word |= model.settings[f"{register.port.upper()}_HI.value"] << 32
-            assert int(getattr(dut, f"settings__{register.port}").value) == word, register.name
+            assert int(getattr(dut, f"settings_{register.port}").value) == word, register.name
 
 
 @cocotb.test()
@@ -183,7 +183,7 @@ async def two_doorbells(dut) -> None:
             await host.send_write(offset, data)
         assert [await host.response() for _ in writes] == [want for *_, want in writes]
         assert behind.starts == starts + 1
-        assert int(dut.settings__length.value) == 7
+        assert int(dut.settings_length.value) == 7
         dut.state.value = State.DONE
         await ClockCycles(dut.clk, 3)
 
@@ -261,7 +261,7 @@ async def units_show_in_status(dut) -> None:
     registers = _map()
     host, status = Host(dut), registers["STATUS"]
     for field in status.fields[1:-1]:
-        port = getattr(dut, f"counted__{field.name}")
+        port = getattr(dut, f"counted_{field.name}")
         port.value = 1
         absent = field.name == "attention_busy" and not parameters()["attention"]
         assert await host.read(status.offset) == (OKAY, 0 if absent else field.mask)

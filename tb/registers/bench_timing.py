@@ -24,12 +24,12 @@ async def flags_are_set_before_they_are_cleared(dut) -> None:
         dut.s_axi_wdata.value, dut.s_axi_wvalid.value = 0xFFFFFFFF, 1
         dut.s_axi_wstrb.value = 15
         for cycle in range(4):
-            dut.events__flags.value = int(cycle == when)
+            dut.events_flags.value = int(cycle == when)
             await edge
             dut.s_axi_awvalid.value = dut.s_axi_wvalid.value = 0
-        dut.events__flags.value = 0
+        dut.events_flags.value = 0
         await ClockCycles(dut.clk, 3)
-        assert int(dut.flags__flags.value) == int(survives), when
+        assert int(dut.flags_flags.value) == int(survives), when
 
 
 @cocotb.test()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 from alembert.config.registers import COUNTERS
+from alembert.flows.identifiers import ports_of
 from alembert.flows.lint import LINTERS, lint
 from alembert.flows.verilog import generate_verilog
 from alembert.registers import Counters, Registers, Sums, saturation_layout
@@ -62,11 +63,11 @@ def test_verilog_is_clean(tool: str) -> None:
 
 def test_ports_have_the_standard_names() -> None:
     registers = Registers(machine())
-    ports = {"__".join(map(str, path)) for path, *_ in registers.signature.flatten(registers)}
+    ports = set(ports_of(registers))
     channels = "awaddr awprot awvalid awready wdata wstrb wvalid wready bresp bvalid bready "
     channels += "araddr arprot arvalid arready rdata rresp rvalid rready"
     assert {f"s_axi_{name}" for name in channels.split()} <= ports
-    assert {f"counted__{name}" for name in COUNTERS} - ports == {"counted__cycles"}
+    assert {f"counted_{name}" for name in COUNTERS} - ports == {"counted_cycles"}
 
 
 def test_widths_out_of_range_are_refused() -> None:

@@ -116,14 +116,14 @@ async def latency_and_throughput(dut) -> None:
     values = random_values(20)
     expected = words(golden(values), [True] * 20)
     cocotb.start_soon(Source(dut, "i").send(words(values, [True] * 20)))
-    dut.o__ready.value = 1
+    dut.o_ready.value = 1
     taken, out = [], []
     for cycle in range(40):
         await RisingEdge(dut.clk)
-        if dut.i__valid.value and dut.i__ready.value:
+        if dut.i_valid.value and dut.i_ready.value:
             taken.append(cycle)
-        if dut.o__valid.value:
-            assert int(dut.o__payload.value) == expected[len(out)]
+        if dut.o_valid.value:
+            assert int(dut.o_payload.value) == expected[len(out)]
             out.append(cycle)
     assert taken == list(range(taken[0], taken[0] + 20))
     assert out == [cycle + LATENCY for cycle in taken]

@@ -214,19 +214,19 @@ async def _transfers(dut, rows: list[Row], cycles: int) -> tuple[list[int], list
     cocotb.start_soon(Source(dut, "i").send(b for r in rows for b in r.sent()))
     cocotb.start_soon(Source(dut, "parameters").send(b for r in rows for b in r.parameters()))
     expected = [b for r in rows for b in r.expected(0)]
-    dut.o__ready.value = 1
+    dut.o_ready.value = 1
     last_in, first_out, out, begins = [], [], [], True
     for cycle in range(cycles):
         await RisingEdge(dut.clk)
-        if dut.i__valid.value and dut.i__ready.value and int(dut.i__payload.value) >> (V * WIDTH):
+        if dut.i_valid.value and dut.i_ready.value and int(dut.i_payload.value) >> (V * WIDTH):
             last_in.append(cycle)
-        if dut.o__valid.value:
+        if dut.o_valid.value:
             if begins:
                 first_out.append(cycle)
-            assert int(dut.o__payload.value) == expected[len(out)]
-            begins = bool(int(dut.o__payload.value) >> (V * 16))
+            assert int(dut.o_payload.value) == expected[len(out)]
+            begins = bool(int(dut.o_payload.value) >> (V * 16))
             out.append(cycle)
-    dut.o__ready.value = 0
+    dut.o_ready.value = 0
     assert len(out) == len(expected)
     return last_in, first_out, out
 
@@ -286,7 +286,7 @@ async def reset_forgets_rows(dut) -> None:
         feeding = cocotb.start_soon(Source(dut, "parameters").send(rows[0].parameters()[:-1]))
         await ClockCycles(dut.clk, cycles)
         feeding.cancel()
-        dut.parameters__valid.value = 0
+        dut.parameters_valid.value = 0
         dut.rst.value = 1
         await RisingEdge(dut.clk)
         dut.rst.value = 0

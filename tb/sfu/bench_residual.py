@@ -198,25 +198,25 @@ async def mismatched_lengths(dut) -> None:
 
     # one side alone raises nothing, and neither does a pair that waits for the output
     bad = Beat(CODES[:1] * V, [0] * V, True, False)
-    dut.codes__payload.value, dut.wide__payload.value = bad.codes_word(), bad.wide_word()
-    dut.codes__valid.value = 1
+    dut.codes_payload.value, dut.wide_payload.value = bad.codes_word(), bad.wide_word()
+    dut.codes_valid.value = 1
     await ClockCycles(dut.clk, 3)
     assert dut.fault.value == ResidualFault.NONE
     dut.clear.value = 1  # in the cycle of the clear: kept
-    dut.wide__valid.value = 1
+    dut.wide_valid.value = 1
     await RisingEdge(dut.clk)
-    dut.codes__valid.value = dut.wide__valid.value = dut.clear.value = 0
+    dut.codes_valid.value = dut.wide_valid.value = dut.clear.value = 0
     await RisingEdge(dut.clk)
     assert dut.fault.value == ResidualFault.LENGTH_MISMATCH
     await ClockCycles(dut.clk, LATENCY)
-    dut.codes__valid.value = dut.wide__valid.value = dut.clear.value = 1
+    dut.codes_valid.value = dut.wide_valid.value = dut.clear.value = 1
     await ClockCycles(dut.clk, 3)
     dut.clear.value = 0
     await ClockCycles(dut.clk, 2)
-    assert dut.o__valid.value and dut.fault.value == ResidualFault.NONE
+    assert dut.o_valid.value and dut.fault.value == ResidualFault.NONE
     sink = Sink(dut, "o")
     assert await sink.receive(1) == [bad.expected(5, 3)]
-    dut.codes__valid.value = dut.wide__valid.value = 0
+    dut.codes_valid.value = dut.wide_valid.value = 0
     await sink.receive(1)
     assert dut.fault.value == ResidualFault.LENGTH_MISMATCH
 
@@ -230,20 +230,20 @@ async def latency_throughput_and_reset(dut) -> None:
     dut.multiplier.value, dut.shift.value = multiplier, shift
     cocotb.start_soon(Source(dut, "codes").send([b.codes_word() for b in beats]))
     cocotb.start_soon(Source(dut, "wide").send([b.wide_word() for b in beats]))
-    dut.o__ready.value = 1
+    dut.o_ready.value = 1
     taken, out = [], []
     for cycle in range(len(beats) + LATENCY + 5):
         await RisingEdge(dut.clk)
-        if dut.codes__valid.value and dut.codes__ready.value:
-            assert dut.wide__valid.value and dut.wide__ready.value
+        if dut.codes_valid.value and dut.codes_ready.value:
+            assert dut.wide_valid.value and dut.wide_ready.value
             taken.append(cycle)
-        if dut.o__valid.value:
-            assert int(dut.o__payload.value) == expected[len(out)]
+        if dut.o_valid.value:
+            assert int(dut.o_payload.value) == expected[len(out)]
             out.append(cycle)
     assert taken == list(range(taken[0], taken[0] + len(beats)))
     assert out == [cycle + LATENCY for cycle in taken]
 
-    dut.o__ready.value = 0
+    dut.o_ready.value = 0
     for num in range(1, LATENCY + 1):
         bad = [Beat(b.codes, b.wide, True, False) for b in beats[:num]]
         cocotb.start_soon(Source(dut, "codes").send([b.codes_word() for b in bad]))

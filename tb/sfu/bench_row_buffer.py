@@ -144,7 +144,7 @@ async def limits(dut) -> None:
         taken = 0
         for _ in range(4 * DEPTH + 10 * ROWS + 20):
             await RisingEdge(dut.clk)
-            taken += int(dut.i__valid.value) & int(dut.i__ready.value)
+            taken += int(dut.i_valid.value) & int(dut.i_ready.value)
         # one beat waits at the output; if it was its row's last, the row counts no more
         beats = 1 + min(DEPTH, ROWS * length - (length > 1))
         assert taken == beats, f"rows of {length}: {taken} beats taken, not {beats}"
@@ -159,18 +159,18 @@ async def record(dut, rows: list[Row], cycles: int) -> tuple[list[int], list[int
     """Cycles of the beats in, of the reductions and of the beats out, nothing ever pausing."""
     expected = flat(rows, beats_out)
     cocotb.start_soon(Source(dut, "i").send(flat(rows, beats_in)))
-    dut.o__ready.value = 1
+    dut.o_ready.value = 1
     taken, reduced, out = [], [], []
     for cycle in range(cycles):
         await RisingEdge(dut.clk)
-        if dut.i__valid.value and dut.i__ready.value:
+        if dut.i_valid.value and dut.i_ready.value:
             taken.append(cycle)
         if dut.reduced.value:
             reduced.append(cycle)
-        if dut.o__valid.value:
-            assert int(dut.o__payload.value) == expected[len(out)]
+        if dut.o_valid.value:
+            assert int(dut.o_payload.value) == expected[len(out)]
             out.append(cycle)
-    dut.o__ready.value = 0
+    dut.o_ready.value = 0
     assert len(out) == len(expected) and len(reduced) == len(rows)
     return taken, reduced, out
 
@@ -205,11 +205,11 @@ async def reset_in_the_middle(dut) -> None:
         beats += beats_in(random_row(DEPTH + 9))
         source = Source(dut, "i")
         sending = cocotb.start_soon(source.send(beats))
-        dut.o__ready.value = length % 2
+        dut.o_ready.value = length % 2
         await ClockCycles(dut.clk, length)
         sending.cancel()
         await FallingEdge(dut.clk)
-        dut.i__valid.value = 0
+        dut.i_valid.value = 0
         dut.rst.value = 1
         await RisingEdge(dut.clk)
         await FallingEdge(dut.clk)

@@ -209,16 +209,16 @@ async def overlong_rows_are_dropped(dut) -> None:
 async def _transfers(dut, rows: list[Row], cycles: int) -> tuple[list[int], list[int]]:
     """Cycles in which a beat goes in, and in which one comes out."""
     sending = cocotb.start_soon(Source(dut, "i").send(b for row in rows for b in row.sent))
-    dut.o__ready.value = 1
+    dut.o_ready.value = 1
     taken: list[int] = []
     given: list[int] = []
     for cycle in range(cycles):
         await RisingEdge(dut.clk)
-        if dut.i__valid.value and dut.i__ready.value:
+        if dut.i_valid.value and dut.i_ready.value:
             taken.append(cycle)
-        if dut.o__valid.value:
+        if dut.o_valid.value:
             given.append(cycle)
-    dut.o__ready.value = 0
+    dut.o_ready.value = 0
     assert sending.done() and len(given) == len(taken) == sum(row.beats for row in rows)
     return taken, given
 

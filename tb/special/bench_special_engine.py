@@ -209,7 +209,7 @@ async def resets(dut) -> None:
         task = cocotb.start_soon(source.send(instruction_word(each) for each in lost))
         await ClockCycles(dut.clk, wait)
         task.cancel()
-        dut.special_instruction__valid.value = 0
+        dut.special_instruction_valid.value = 0
         await reset(dut)
         assert driver.port("busy") == 0
         await driver.load()  # what was written till then

@@ -77,7 +77,7 @@ class SpecialDriver:
         )
         self._width = model.machine.scratchpad.word_width
         self._address_width = model.machine.scratchpad.address_width
-        dut.rival_o__ready.value = 1
+        dut.rival_o_ready.value = 1
         dut.entropy_threshold.value = model.threshold
         if monitors:
             Monitor(dut, f"{engine}_instruction")
@@ -144,7 +144,7 @@ class SpecialDriver:
         watch, names = Watch(), ("issuing", "stalled", "busy", "done")
         edge = RisingEdge(self.dut.clk)
         valid, ready = (
-            getattr(self.dut, f"{self.engine}_instruction__{name}") for name in ("valid", "ready")
+            getattr(self.dut, f"{self.engine}_instruction_{name}") for name in ("valid", "ready")
         )
         signals = [getattr(self.dut, f"{self.engine}_{name}") for name in names]
         while len(watch.done) < count:

@@ -8,9 +8,9 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from alembert.flows.identifiers import ports_of
 from alembert.flows.simulation import SIMULATORS, run_cocotb
 from alembert.flows.verilog import generate_verilog
-from amaranth.hdl import Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 
@@ -96,9 +96,4 @@ def _seed() -> int | None:
 
 
 def _inputs_of(component: wiring.Component) -> list[str]:
-    ports = component.signature.flatten(component)
-    return [
-        "__".join(map(str, path))
-        for path, member, value in ports
-        if member.flow is In and len(Value.cast(value)) > 0  # Verilog has no port of no bits
-    ]
+    return [name for name, port in ports_of(component).items() if port.member.flow is In]

@@ -1,6 +1,6 @@
 """Drivers, sinks and protocol monitors for ``amaranth.lib.stream`` ports.
 
-A stream port ``i`` has the signals ``i__payload``, ``i__valid`` and ``i__ready``; a beat moves on
+A stream port ``i`` has the signals ``i_payload``, ``i_valid`` and ``i_ready``; a beat moves on
 every rising edge where both valid and ready are high. These are as small as they are because
 simulation speed is a tracked figure: a generic bus model costs about three times the cycles.
 """
@@ -89,9 +89,9 @@ class Source:
 
     def __init__(self, dut, name: str, *, idle: str = "never"):
         self._clk = dut.clk
-        self._payload = getattr(dut, f"{name}__payload")
-        self._valid = getattr(dut, f"{name}__valid")
-        self._ready = getattr(dut, f"{name}__ready", None)  # absent when always_ready
+        self._payload = getattr(dut, f"{name}_payload")
+        self._valid = getattr(dut, f"{name}_valid")
+        self._ready = getattr(dut, f"{name}_ready", None)  # absent when always_ready
         self._idle = pattern(idle) if idle != "never" else None
         self._valid.value = 0
         self.first_time: float | None = None
@@ -136,9 +136,9 @@ class Sink:
 
     def __init__(self, dut, name: str, *, stall: str = "never"):
         self._clk = dut.clk
-        self._payload = getattr(dut, f"{name}__payload")
-        self._valid = getattr(dut, f"{name}__valid")
-        self._ready = getattr(dut, f"{name}__ready", None)
+        self._payload = getattr(dut, f"{name}_payload")
+        self._valid = getattr(dut, f"{name}_valid")
+        self._ready = getattr(dut, f"{name}_ready", None)
         self._stall = pattern(stall) if stall != "never" else None
         self.last_time: float | None = None
         """Simulation time, ns, of the edge that moved the latest ``receive``'s last beat."""
@@ -199,9 +199,9 @@ class Monitor:
     def __init__(self, dut, name: str):
         self._clk = dut.clk
         self._name = name
-        self._payload = getattr(dut, f"{name}__payload")
-        self._valid = getattr(dut, f"{name}__valid")
-        self._ready = getattr(dut, f"{name}__ready")
+        self._payload = getattr(dut, f"{name}_payload")
+        self._valid = getattr(dut, f"{name}_valid")
+        self._ready = getattr(dut, f"{name}_ready")
         self.beats = 0
         self._task = cocotb.start_soon(self._watch())
 

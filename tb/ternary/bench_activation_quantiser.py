@@ -141,17 +141,17 @@ async def overlong_tokens_are_dropped(dut) -> None:
 async def _transfers(dut, tokens: list[Token], cycles: int) -> tuple[list[int], list[int]]:
     """Cycles in which the last beat of each token goes in and its first one comes out."""
     cocotb.start_soon(Source(dut, "i").send(b for t in tokens for b in beats_in(t)))
-    dut.o__ready.value = 1
+    dut.o_ready.value = 1
     last_in, first_out, begins = [], [], True
     for cycle in range(cycles):
         await RisingEdge(dut.clk)
-        if dut.i__valid.value and dut.i__ready.value and int(dut.i__payload.value) >> (V * WIDTH):
+        if dut.i_valid.value and dut.i_ready.value and int(dut.i_payload.value) >> (V * WIDTH):
             last_in.append(cycle)
-        if dut.o__valid.value:
+        if dut.o_valid.value:
             if begins:
                 first_out.append(cycle)
-            begins = bool(int(dut.o__payload.value) >> (8 * V + WIDTH))
-    dut.o__ready.value = 0
+            begins = bool(int(dut.o_payload.value) >> (8 * V + WIDTH))
+    dut.o_ready.value = 0
     return last_in, first_out
 
 

@@ -168,15 +168,15 @@ async def latency_throughput_fault_and_reset(dut) -> None:
     expected = [b.expected(multiplier, shift) for b in beats]
     dut.i_multiplier.value, dut.i_shift.value = multiplier, shift
     cocotb.start_soon(Source(dut, "i").send([b.sent() for b in beats]))
-    dut.o__ready.value = 1
+    dut.o_ready.value = 1
     taken, out = [], []
     for cycle in range(len(beats) + 10):
         await RisingEdge(dut.clk)
-        if dut.i__valid.value and dut.i__ready.value:
+        if dut.i_valid.value and dut.i_ready.value:
             taken.append(cycle)
-        if dut.o__valid.value:
+        if dut.o_valid.value:
             out.append(cycle)
-            assert int(dut.o__payload.value) == expected[len(out) - 1]
+            assert int(dut.o_payload.value) == expected[len(out) - 1]
     assert out == [cycle + LATENCY for cycle in taken]
     assert taken == list(range(taken[0], taken[0] + len(beats)))
 
@@ -185,7 +185,7 @@ async def latency_throughput_fault_and_reset(dut) -> None:
     multiplier, shift = (1 << 32) - 1, 30 + CONFIG.max_width - CONFIG.scale_width
     dut.i_multiplier.value, dut.i_shift.value = multiplier, shift
     assert overflows(loud, multiplier, shift) and not overflows(quiet, multiplier, shift)
-    dut.i__payload.value = loud.sent()
+    dut.i_payload.value = loud.sent()
     for _ in range(10):
         await RisingEdge(dut.clk)
     assert dut.o_fault.value == RescaleFault.NONE

@@ -102,14 +102,14 @@ async def latency_and_throughput(dut) -> None:
     spans = [(0, CONFIG.rows), (3, 1), (2, 1), (1, 4)]
     expected = [beat for span in spans for beat in memory.read(*span)]
     cocotb.start_soon(Source(dut, "i_read").send([command(*s) for s in spans]))
-    dut.o__ready.value = 1
+    dut.o_ready.value = 1
     taken, got, cycle = None, [], 0
     while len(got) < len(expected):
         await RisingEdge(dut.clk)
-        if taken is None and dut.i_read__valid.value and dut.i_read__ready.value:
+        if taken is None and dut.i_read_valid.value and dut.i_read_ready.value:
             taken = cycle
-        if dut.o__valid.value:
-            got.append(int(dut.o__payload.value))
+        if dut.o_valid.value:
+            got.append(int(dut.o_payload.value))
             assert taken is not None
             assert cycle == taken + WeightMemory.latency + len(got) - 1, f"row {len(got)}"
         cycle += 1
@@ -125,13 +125,13 @@ async def a_read_in_the_cycle_of_a_write_gets_the_old_row(dut) -> None:
     for edges_later in (0, 1, 2):
         old = memory.read(5, 1)
         beat = memory.write(5, random.choices(memory.legal[::-1][:9], k=CONFIG.row_bytes))
-        dut.i_read__payload.value, dut.i_read__valid.value = command(5, 1), 1
+        dut.i_read_payload.value, dut.i_read_valid.value = command(5, 1), 1
         for edge in range(3):
-            dut.i_write__payload.value = beat
-            dut.i_write__valid.value = int(edge == edges_later)
+            dut.i_write_payload.value = beat
+            dut.i_write_valid.value = int(edge == edges_later)
             await RisingEdge(dut.clk)
-            dut.i_read__valid.value = 0
-        dut.i_write__valid.value = 0
+            dut.i_read_valid.value = 0
+        dut.i_write_valid.value = 0
         # the command is taken on edge 0 and read on edge 1
         expected = memory.read(5, 1) if edges_later == 0 else old
         assert await sink.receive(1, timeout_cycles=10) == expected, f"{edges_later} later"

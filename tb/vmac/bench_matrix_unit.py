@@ -227,7 +227,7 @@ async def reset_in_the_middle(dut) -> None:
         task.cancel()
         driver.abandon()
         for source in ("command", "weights", "activations", "channels"):
-            getattr(dut, f"{source}__valid").value = 0
+            getattr(dut, f"{source}_valid").value = 0
         dut.rst.value = 1
         await ClockCycles(dut.clk, 2)
         dut.rst.value = 0

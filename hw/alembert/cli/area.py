@@ -96,9 +96,9 @@ def area(
             for part in parts:
                 progress.update(task, description=part.name)
                 text = part.verilog()
-                units = () if flatten else part.units
+                units = {} if flatten else part.unit_modules
                 report = measure_area(
-                    text, part.name, work_dir, flatten=flatten, dsp=dsp, units=units
+                    text, part.top, work_dir, flatten=flatten, dsp=dsp, units=units
                 )
                 rows_of_table.append((part.name, part.macs, report))
                 progress.advance(task)

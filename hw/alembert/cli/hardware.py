@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from ..config import PRESETS
-from .common import FLOW_ERROR, PresetName, cannot_write, console, fail, preset_named, progress_bar
+from .common import FLOW_ERROR, USER_ERROR, PresetName, cannot_write, console, fail, preset_named, progress_bar
 
 __all__ = ["generate", "lint", "presets"]
 
@@ -44,20 +44,31 @@ def generate(
         Path,
         typer.Option("--output", "-o", help="Files go to OUTPUT/PRESET/."),
     ] = Path("rtl_out"),
+    prefix: Annotated[
+        str,
+        typer.Option(help="What names of modules and files begin with: two machines in one chip."),
+    ] = "",
 ) -> None:
     """Write a preset's Verilog, a .v and a .json sidecar for each of its designs.
 
     Example: alembert generate --preset edge16_int8 --output rtl_out
     """
     from ..flows.designs import designs
+    from ..flows.errors import FlowError
     from ..flows.generate import generate as write_designs
 
-    parts = designs(preset_named(name))
+    chosen = preset_named(name)
+    try:
+        parts = designs(chosen, prefix=prefix)
+    except ValueError as error:
+        fail(error, USER_ERROR)
     directory = output / name
     try:
         with progress_bar() as progress:
             task = progress.add_task("Verilog", total=len(parts))
             files = write_designs(parts, directory, report=lambda _: progress.advance(task))
+    except FlowError as error:
+        fail(error, FLOW_ERROR)
     except OSError as error:
         cannot_write(error.filename or directory, error)
     for path in files:
@@ -83,7 +94,7 @@ def lint(name: PresetName = "edge16") -> None:
                 text = part.verilog()
                 for tool in LINTERS:
                     progress.update(task, description=f"{part.name}, {tool}")
-                    check(text, part.name, tool)
+                    check(text, part.top, tool)
                     progress.advance(task)
     except (FlowError, SimulationError) as error:
         fail(error, FLOW_ERROR)

@@ -106,7 +106,7 @@ def measure_area(
     *,
     flatten: bool = True,
     dsp: bool = False,
-    units: Sequence[str] = (),
+    units: Mapping[str, str] | None = None,
 ) -> AreaReport:
     """Map a design to ECP5 and to CMOS gates and count.
 
@@ -128,9 +128,9 @@ def measure_area(
         One flat netlist, else hierarchical.
     dsp : bool
         Measure the recipe with hard multipliers too.
-    units : sequence of str
-        Names of modules below the top that are measured by themselves, as designs, and are
-        broken down in the report; hierarchical only.
+    units : mapping of str to str, optional
+        Modules below the top that are measured by themselves, as designs, and are broken down in
+        the report, by what they are called there; hierarchical only.
 
     Raises
     ------
@@ -143,11 +143,15 @@ def measure_area(
 
 
 def _measure_units(
-    verilog: str, top: str, work_dir: Path, dsp: bool, units: Sequence[str]
+    verilog: str, top: str, work_dir: Path, dsp: bool, units: Mapping[str, str]
 ) -> AreaReport:
     """The units, then what is left of the top without them."""
-    found = {unit: measure_area(verilog, unit, work_dir, flatten=False, dsp=dsp) for unit in units}
-    rest = _measure_once(verilog, top, work_dir, flatten=False, dsp=dsp, without=tuple(units))
+    found = {
+        unit: measure_area(verilog, module, work_dir, flatten=False, dsp=dsp)
+        for unit, module in units.items()
+    }
+    without = tuple(units.values())
+    rest = _measure_once(verilog, top, work_dir, flatten=False, dsp=dsp, without=without)
     total = rest
     for report in found.values():
         total = total.plus(report, 1)

@@ -72,7 +72,7 @@ class AreaReport:
     lower_bound : bool
         Whether cells of unknown size are missing from ``transistors``.
     units : mapping of str to AreaReport
-        What it is made of, by module, if that was asked for; recipe by recipe it adds up to the
+        What it is made of, by name, if that was asked for; recipe by recipe it adds up to the
         design.
     """
 
@@ -132,7 +132,7 @@ def area_table(rows: Iterable[tuple[str, int, AreaReport]], *, title: str) -> Ta
     entries = []
     for name, macs, report in rows:
         entries.append((name, macs, report))
-        entries += [(f"  {_leaf(unit)}", 0, part) for unit, part in report.units.items()]
+        entries += [(f"  {unit}", 0, part) for unit, part in report.units.items()]
     with_dsp = any("dsp" in report.recipes for _, _, report in entries)
     table = Table(title=title, title_justify="left", title_style="bold")
     table.add_column("design", no_wrap=True)
@@ -154,11 +154,6 @@ def area_table(rows: Iterable[tuple[str, int, AreaReport]], *, title: str) -> Ta
         row += _per_mac(macs, best.lut, report.transistors, at_least)
         table.add_row(*row)
     return table
-
-
-def _leaf(module: str) -> str:
-    """A module's own name: ``alembert.core.dma`` is dma."""
-    return module.rpartition(".")[2]
 
 
 def _per_mac(macs: int, lut: int, transistors: int, at_least: str) -> list[str]:

@@ -6,13 +6,14 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 from amaranth.lib import wiring
 
 from ..adaptivfloat.quantiser import Quantiser
 from ..config import (
+    PRESETS,
     AdaptivFloatFormat,
     Format,
     FormatPair,
@@ -42,12 +43,16 @@ from ..ternary.rescale import Rescale
 from ..ternary.weight_memory import WeightMemory
 from ..vmac.matrix_unit import MatrixUnit
 from ..vmac.vmac import Vmac
-from .verilog import generate_verilog
+from .identifiers import require_identifier
+from .verilog import digest, generate_verilog
 
 __all__ = ["VMAC_FORMATS", "Design", "designs", "format_pair", "vmac_design"]
 
 VMAC_FORMATS = ("adaptivfloat8_3", "int8", "int8_int4", "ternary")
 """The format pairs whose areas are compared, by slug."""
+
+_MACHINE = "alembert"
+"""The design that is the whole machine."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +62,7 @@ class Design:
     Parameters
     ----------
     name : str
-        Of the Verilog's top module and of its files.
+        What it is.
     component : callable
         Makes the component; one call a generation.
     config : dict
@@ -65,7 +70,11 @@ class Design:
     macs : int
         Multiplications a cycle, 0 where that is no measure of the design.
     units : tuple of str
-        Modules of its Verilog by which its area is broken down.
+        Submodules by which its area is broken down, by their paths below the top.
+    suffix : str
+        What tells it from designs of the same name, e.g. its preset.
+    prefix : str
+        What the names of its modules and files begin with.
     """
 
     name: str
@@ -73,26 +82,74 @@ class Design:
     config: dict[str, Any]
     macs: int = 0
     units: tuple[str, ...] = ()
+    suffix: str = ""
+    prefix: str = ""
+
+    @property
+    def stem(self) -> str:
+        """Its files' name."""
+        return f"{self.prefix}{self.name}"
+
+    @property
+    def top(self) -> str:
+        """Its top module; the names of all its other modules begin with this one."""
+        return f"{self.stem}{self.suffix}"
+
+    @property
+    def unit_modules(self) -> dict[str, str]:
+        """Modules of its Verilog by which its area is broken down, by what they are called."""
+        return {
+            path.rpartition(".")[2]: f"{self.top}_{path.replace('.', '_')}" for path in self.units
+        }
+
+    @property
+    def origin(self) -> str:
+        """What its Verilog says of where it comes from."""
+        return f"Design {self.name}, configuration {digest(self.config)}."
 
     def verilog(self) -> str:
         """The design's text."""
-        return generate_verilog(self.component(), name=self.name)
+        return generate_verilog(self.component(), name=self.top, origin=self.origin)
 
 
-def designs(preset: Preset) -> list[Design]:
+def designs(preset: Preset, *, prefix: str = "") -> list[Design]:
     """The designs of a preset: the whole machine, then its parts, widest matrix unit first.
 
     Widths and lanes follow from the machine: what feeds an array is V lanes wide, what its
-    results go through C lanes.
+    results go through C lanes. A top module is named after its design and its preset, so that no
+    module's name has two meanings; a preset that is not one of :data:`alembert.config.PRESETS`
+    has a digest of its configuration there, too.
+
+    Parameters
+    ----------
+    preset : Preset
+        The machine.
+    prefix : str
+        What names of modules and files begin with, for two machines in one project.
+
+    Raises
+    ------
+    ValueError
+        The prefix or the preset's name is not legal in a name of Verilog and VHDL.
     """
+    require_identifier("prefix", f"{prefix}{_MACHINE}")
+    require_identifier("name of a preset", preset.name)
+    suffix = f"_{preset.name}"
+    published = PRESETS.get(preset.name)
+    if published is None or published.machine != preset.machine:
+        suffix += f"_{digest(repr(preset.machine))}"
+    return [replace(part, prefix=prefix, suffix=suffix) for part in _parts(preset)]
+
+
+def _parts(preset: Preset) -> list[Design]:
     machine = preset.machine
     found = [
         Design(
-            name="alembert",
+            name=_MACHINE,
             component=lambda: Alembert(machine),
             config=machine.describe(),
             macs=preset.macs,
-            units=tuple(f"alembert.{unit}" for unit in units_of_top(machine)),
+            units=units_of_top(machine),
         )
     ]
     found += [_matrix_unit(name, array) for name, array in preset.arrays.items()]

@@ -15,7 +15,7 @@ __all__ = ["generate"]
 def generate(
     designs: Iterable[Design], directory: Path, *, report: Callable[[str], None] | None = None
 ) -> list[Path]:
-    """Write every design's ``name``.v and ``name``.json into ``directory``, or nothing at all.
+    """Write every design's Verilog and sidecar into ``directory``, or nothing at all.
 
     Everything is built first, then written, by :func:`alembert.files.write_files`.
 
@@ -43,6 +43,13 @@ def generate(
     for design in designs:
         if report is not None:
             report(design.name)
-        files |= design_files(design.component(), directory, name=design.name, config=design.config)
+        files |= design_files(
+            design.component(),
+            directory,
+            name=design.stem,
+            config=design.config,
+            top=design.top,
+            origin=design.origin,
+        )
     write_files(files)
     return [*files]

@@ -12,7 +12,10 @@ from .errors import FlowError, tail
 from .simulation import tool_environment, waivers_path
 from .yosys import run_yosys
 
-__all__ = ["LINTERS", "lint"]
+__all__ = ["ICARUS_MODES", "LINTERS", "lint"]
+
+ICARUS_MODES = ("1995", "2001", "2005", "2005-sv", "2009", "2012")
+"""The languages that Icarus reads, by the years of their standards."""
 
 _ELABORATE = """\
 logger -werror .
@@ -29,10 +32,11 @@ def _yosys(verilog: Path, top: str, work_dir: Path) -> None:
 
 def _icarus(verilog: Path, top: str, work_dir: Path) -> None:
     # the timescale is the simulation's to give
-    flags = ["-g2001", "-Wall", "-Wno-timescale", "-t", "null", "-s", top]
-    output = _run(["iverilog", *flags, verilog.name], work_dir, "icarus")
-    if output.strip():
-        raise FlowError(f"icarus warns about {top}:\n{tail(output)}")
+    flags = ["-Wall", "-Wno-timescale", "-t", "null", "-s", top]
+    for mode in ICARUS_MODES:
+        output = _run(["iverilog", f"-g{mode}", *flags, verilog.name], work_dir, "icarus")
+        if output.strip():
+            raise FlowError(f"icarus warns about {top}:\n-g{mode}: {tail(output)}")
 
 
 def _verilator(verilog: Path, top: str, work_dir: Path) -> None:

