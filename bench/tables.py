@@ -14,6 +14,7 @@ from pathlib import Path
 from alembert.config import PRESETS
 from alembert.files import write_files
 from figures import FORMATS, GOALS, SHAPES, Figure, load_figures
+from planned import FIGURE, planned_note
 
 __all__ = ["main", "readme_section", "results_page"]
 
@@ -116,12 +117,20 @@ def _machines(figures: Mapping[str, Figure], measure: str) -> str:
     return _table(["unit", *columns], rows, numbers=range(1, 1 + len(columns)))
 
 
+def _note(name: str) -> str:
+    return planned_note() if name == FIGURE else ""
+
+
 def readme_section(figures: Mapping[str, Figure]) -> str:
     """What stands between the markers of README.md."""
     if not figures:
         return NOT_MEASURED
     parts = [_datapaths(figures)]
-    others = [[text, str(figures[name])] for name, text in _OTHERS.items() if name in figures]
+    others = [
+        [text + _note(name), str(figures[name])]
+        for name, text in _OTHERS.items()
+        if name in figures
+    ]
     if others:
         parts.append(_table(["figure", "value"], others, numbers=range(1, 2)))
     return "\n\n".join(parts)
@@ -140,7 +149,13 @@ def results_page(figures: Mapping[str, Figure]) -> str:
         for name, figure in figures.items():
             goal = GOALS.get(name)
             reached = ABSENT if goal is None else "yes" if goal.is_met(figure.value) else "no"
-            row = [f"`{name}`", figure.number, str(goal or ABSENT), reached, figure.unit or ABSENT]
+            row = [
+                f"`{name}`{_note(name)}",
+                figure.number,
+                str(goal or ABSENT),
+                reached,
+                figure.unit or ABSENT,
+            ]
             rows.append([*row, f"`{figure.command}`"])
         header = ["figure", "value", "goal", "reached", "unit", "command"]
         parts.append(

@@ -24,6 +24,7 @@ __all__ = [
     "preset_named",
     "progress_bar",
     "report_beside",
+    "warn",
     "write",
 ]
 
@@ -45,6 +46,11 @@ def fail(error: Exception | str, code: int) -> NoReturn:
     """Print one line to standard error, and exit."""
     _errors.print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(code)
+
+
+def warn(text: str) -> None:
+    """Print one line to standard error, and go on."""
+    _errors.print(f"warning: {text}", markup=False, highlight=False, soft_wrap=True)
 
 
 def preset_named(name: str) -> Preset:
