@@ -69,4 +69,4 @@ clean: ## remove what was built; keeps .venv and downloaded packages
 	@rm -rf build rtl_out site .pytest_cache .ruff_cache .hypothesis
 
 help: ## this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-8s %s\n", $$1, $$2}'
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-9s %s\n", $$1, $$2}'

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,8 @@ from alembert.config.machine import MachineConfig
 from alembert_compiler.calibrate import calibrate
 from alembert_compiler.classifier import Classifier
 from alembert_compiler.compile import compile_model
-from alembert_compiler.cycles import predict, shape_program
+from alembert_compiler.cycles import predict
+from alembert_compiler.fit import FitWarning
 from alembert_compiler.machine_answers import calibrate_masked, machine_answers
 from alembert_compiler.model_config import ModelConfig
 from alembert_compiler.off_ramps import masked_logits
@@ -29,6 +31,7 @@ from alembert_runtime.simulation_build import build_simulation
 from compiler.compiled_models import random_model
 from figures import Figure
 from machine.speed import measure_speed
+from planned import FIGURE, LENGTH, MACHINE, planned
 
 __all__ = [
     "RUNS",
@@ -151,10 +154,11 @@ def layer_figures(command: str) -> Iterator[Figure]:
 
 def planned_cycles(command: str) -> Iterator[Figure]:
     """A pass of ALBERT-base over 128 tokens on edge16's arrays, by the cycle model."""
-    machine = PRESETS["edge16"].machine
-    program = shape_program(hidden=768, heads=12, ffn=3072, layers=1, length=128, machine=machine)
-    first, last = predict(machine, program, length=128, latency=40).passes[-1]
-    yield _figure("cycle_model.albert_base_layer_128", last - first + 1, "cycles", command)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FitWarning)  # the tables say so
+        found = predict(MACHINE, planned().program, length=LENGTH, latency=40)
+    first, last = found.passes[-1]
+    yield _figure(FIGURE, last - first + 1, "cycles", command)
 
 
 def golden_speed(command: str) -> Iterator[Figure]:

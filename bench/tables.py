@@ -14,6 +14,7 @@ from pathlib import Path
 from alembert.config import PRESETS
 from alembert.files import write_files
 from figures import FORMATS, GOALS, SHAPES, Figure, load_figures
+from planned import FIGURE, planned_note
 
 __all__ = ["main", "readme_section", "results_page"]
 
@@ -123,9 +124,13 @@ def _others(figures: Mapping[str, Figure]) -> Iterator[list[str]]:
     for name, label in _OTHERS.items():
         goes_on = label.startswith("…")
         if name in figures and (has_head or not goes_on):
-            yield [label, str(figures[name])]
+            yield [label + _note(name), str(figures[name])]
         if not goes_on:
             has_head = name in figures
+
+
+def _note(name: str) -> str:
+    return planned_note() if name == FIGURE else ""
 
 
 def readme_section(figures: Mapping[str, Figure]) -> str:
@@ -151,7 +156,13 @@ def results_page(figures: Mapping[str, Figure]) -> str:
         for name, figure in figures.items():
             goal = GOALS.get(name)
             reached = ABSENT if goal is None else "yes" if goal.is_met(figure.value) else "no"
-            row = [f"`{name}`", figure.number, str(goal or ABSENT), reached, figure.unit or ABSENT]
+            row = [
+                f"`{name}`{_note(name)}",
+                figure.number,
+                str(goal or ABSENT),
+                reached,
+                figure.unit or ABSENT,
+            ]
             rows.append([*row, f"`{figure.command}`"])
         header = ["figure", "value", "goal", "reached", "unit", "command"]
         parts.append(

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from alembert.config.machine import MachineConfig
 from numpy.typing import ArrayLike
 
 from .assembler import to_bytes
+from .blank_model import blank_model
 from .calibrate import Calibration
 from .classifier import Classifier
 from .emitter import OutputLayout
 from .errors import CompileError
+from .fit import fit, program_of, refusal
 from .image import Image
 from .layout import ImageData, Words
 from .lower import lower
 from .model import Model
+from .model_check import check_classifier, check_shape, check_sizes, longest_sentence
 from .model_config import ModelConfig
-from .program import PlacedProgram
+from .program import PlacedProgram, ProgramBuilder
 from .quantisation import Quantisation
 from .quantise_model import quantise_model
 from .quantised_model import QuantisedModel
 
 __all__ = ["compile_model", "compile_quantised", "longest_sentence"]
-
-_ATTEMPTS = ((True, 6), (True, 2), (True, 0), (False, 0))
-"""Whether special functions run beside products, and for how many instructions words are kept from
-being used again: what overlaps most first, and what fits is taken."""
 
 
 def compile_model(
@@ -77,7 +78,26 @@ def compile_model(
     if isinstance(head, str) and head not in ("mlm", "classifier"):
         raise CompileError(f"head must be 'mlm', 'classifier' or a Classifier, not {head!r}")
     classifier = None if head == "mlm" else Classifier.of(model) if head == "classifier" else head
-    _check_model(model.config, machine, classifier)
+    classes = model.config.vocab_size if classifier is None else classifier.classes
+    check_shape(model.config, machine, classes=classes)
+    if classifier is not None:
+        check_classifier(classifier, model.config, machine)
+    check_sizes(
+        model.config,
+        machine,
+        is_masked=classifier is None,
+        max_length=max_length,
+        max_targets=max_targets,
+    )
+    chosen = quantisation or Quantisation()
+    _check_room(
+        model.config,
+        machine,
+        classifier,
+        is_token=(activations or chosen.activations) == "token",
+        max_length=max_length,
+        max_targets=max_targets,
+    )
     quantised = quantise_model(
         model,
         calibration,
@@ -92,17 +112,18 @@ def compile_model(
     )
 
 
-def longest_sentence(config: ModelConfig, machine: MachineConfig) -> int:
-    """Tokens that a model and a machine allow; the scratchpad may have less room."""
-    return min(config.max_position_embeddings, machine.longest_row, machine.products.vmac.max_depth)
-
-
 def compile_quantised(
     model: QuantisedModel, *, max_length: int, max_targets: int = 1, keep_hidden: bool = False
 ) -> Image:
     """The image of a model that is quantised already; parameters as :func:`compile_model`."""
     machine, config = model.machine, model.config
-    _check_sizes(model, max_length, max_targets)
+    check_sizes(
+        config,
+        machine,
+        is_masked=model.is_masked,
+        max_length=max_length,
+        max_targets=max_targets,
+    )
     words = Words(machine)
     target_words = words.bytes(4 * max_targets) if model.is_masked else 0
     id_words = words.bytes(4 * max_length)
@@ -150,8 +171,8 @@ def _place(
     model: QuantisedModel, max_length: int, max_targets: int, output: OutputLayout
 ) -> tuple[ImageData, PlacedProgram]:
     """The program that overlaps most of those that fit, and the data it refers to."""
-    needed = []
-    for is_pipelined, linger in _ATTEMPTS:
+
+    def build(is_pipelined: bool) -> tuple[ImageData, ProgramBuilder]:
         data = ImageData(Words(model.machine))
         program = lower(
             model,
@@ -161,72 +182,43 @@ def _place(
             output=output,
             is_pipelined=is_pipelined,
         )
-        placed = program.place(linger=linger)
-        if placed.words <= model.machine.scratchpad.words:
-            return data, placed
-        needed.append(placed.words)
-    raise CompileError(
-        f"the model needs {min(needed)} words of scratchpad for {max_length} tokens and "
-        f"{max_targets} targets; the machine has {model.machine.scratchpad.words}"
-    )
+        return data, program
+
+    found = fit(build, model.machine.scratchpad.words)
+    if not found.fits:
+        raise CompileError(refusal(model, found.needed, length=max_length, targets=max_targets))
+    return found.data, found.program
 
 
-def _check_model(
-    config: ModelConfig, machine: MachineConfig, classifier: Classifier | None
+def _check_room(
+    config: ModelConfig,
+    machine: MachineConfig,
+    classifier: Classifier | None,
+    *,
+    is_token: bool,
+    max_length: int,
+    max_targets: int,
 ) -> None:
-    """Refuse what no choice of numbers or addresses makes run."""
-    products = machine.products.vmac
-    lanes = max(products.lanes, machine.word_codes)
-    if config.head_size % lanes:
-        raise CompileError(
-            f"the size of an attention head must be a multiple of {lanes}, whole words that the "
-            f"array reads side by side, not {config.head_size}"
+    """Refuse what the scratchpad has no room for, whatever quantisation will make of the numbers:
+    that takes minutes, and a shape none. Two passes need as many words as all of them."""
+    config = replace(config, num_hidden_layers=min(2, config.num_hidden_layers))
+    off_ramps = 1
+    if classifier is not None and config.shares_layers:
+        off_ramps = max(len(classifier.layers), len(classifier.poolers))
+    shapes = [
+        blank_model(
+            config,
+            machine,
+            classes=None if classifier is None else classifier.classes,
+            pooled=classifier.width if classifier is not None and classifier.poolers else None,
+            off_ramps=off_ramps,
+            is_token=is_token,
+            has_lifts=has_lifts,
         )
-    if machine.main.vmacs != machine.word_codes:
+        for has_lifts in (True, False)
+    ]
+    found = [program_of(shape, length=max_length, targets=max_targets) for shape in shapes]
+    if not any(each.fits for each in found):
         raise CompileError(
-            f"the main array must have {machine.word_codes} VMACs, as many as a word has codes, to "
-            f"write values as columns, not {machine.main.vmacs}"
+            refusal(shapes[0], found[0].needed, length=max_length, targets=max_targets)
         )
-    if config.head_size > products.max_depth:
-        raise CompileError(
-            f"the size of an attention head must be at most {products.max_depth}, which the "
-            f"array's accumulators are made for, not {config.head_size}"
-        )
-    for name in ("hidden_size", "embedding_size"):
-        if getattr(config, name) > machine.longest_row:
-            raise CompileError(
-                f"{name} must be at most the {machine.longest_row} values of the longest row, "
-                f"not {getattr(config, name)}"
-            )
-    classes = config.vocab_size if classifier is None else classifier.classes
-    if not 2 <= classes <= machine.max_classes:
-        raise CompileError(f"an off-ramp must have 2…{machine.max_classes} classes, not {classes}")
-    if classifier is None:
-        return
-    width, passes = classifier.hidden_width, config.num_hidden_layers
-    if width != config.hidden_size:
-        raise CompileError(
-            f"a classifier's layers must take the {config.hidden_size} values of a hidden state, "
-            f"not {width}"
-        )
-    for name, given in (("classifier", classifier.layers), ("pooler", classifier.poolers)):
-        if given and len(given) not in (1, passes):
-            raise CompileError(
-                f"there must be one {name}, or one for each of the {passes} passes, "
-                f"not {len(given)}"
-            )
-    if classifier.poolers and classifier.width > machine.longest_row:
-        raise CompileError(
-            f"a pooler must have at most the {machine.longest_row} values of the longest row, "
-            f"not {classifier.width}"
-        )
-
-
-def _check_sizes(model: QuantisedModel, max_length: int, max_targets: int) -> None:
-    machine, config = model.machine, model.config
-    longest = longest_sentence(config, machine)
-    if not 1 <= max_length <= longest:
-        raise CompileError(f"max_length must be between 1 and {longest}, not {max_length}")
-    most = max_length if model.is_masked else 1
-    if not 1 <= max_targets <= most:
-        raise CompileError(f"max_targets must be between 1 and {most}, not {max_targets}")

@@ -102,7 +102,8 @@ def test_results_do_not_depend_on_what_else_fits(model: Model, calibration: Cali
     with pytest.raises(CompileError) as caught:
         compile_quantised(replace(quantised, machine=small), max_length=21, max_targets=2)
     assert str(caught.value) == (
-        "the model needs 394 words of scratchpad for 21 tokens and 2 targets; the machine has 392"
+        "the model needs 394 words of scratchpad for 21 tokens and 2 targets; the machine has 392, "
+        "room for 20 tokens"
     )
 
 

@@ -29,6 +29,7 @@ __all__ = [
     "progress_bar",
     "report_beside",
     "shown_warnings",
+    "warn",
     "write",
 ]
 
@@ -61,12 +62,17 @@ def shown_warnings() -> Iterator[None]:
             yield
         finally:
             for each in dict.fromkeys(str(each.message) for each in caught):
-                _errors.print(f"warning: {each}", markup=False, highlight=False, soft_wrap=True)
+                warn(each)
 
 
 def note(text: str) -> None:
     """Print one line to standard error, and go on."""
     _errors.print(f"note: {text}", markup=False, highlight=False, soft_wrap=True)
+
+
+def warn(text: str) -> None:
+    """Print one line to standard error, and go on."""
+    _errors.print(f"warning: {text}", markup=False, highlight=False, soft_wrap=True)
 
 
 def preset_named(name: str) -> Preset:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -64,17 +65,24 @@ def show_cycles(
     length: int,
     passes: int,
     latency: int | None,
-) -> None:
+) -> str | None:
     """Predict a run and print it: cycles, and how busy each unit is.
+
+    Returns
+    -------
+    str or None
+        Why no machine of the kind runs it, if the scratchpad has no room.
 
     Raises
     ------
     ValueError
-        A dimension is out of its range.
+        A dimension is out of its range, or the machine takes no sentence of that length.
     """
-    from alembert_compiler.cycles import predict, shape_program
+    from alembert_compiler.cycles import predict, shape_model
+    from alembert_compiler.fit import FitWarning, longest_that_fits, program_of, refusal
+    from alembert_compiler.model_check import longest_sentence
 
-    program = shape_program(
+    model = shape_model(
         hidden=shape.hidden,
         heads=shape.heads,
         ffn=shape.ffn,
@@ -83,7 +91,14 @@ def show_cycles(
         machine=machine,
         embedding=shape.embedding,
     )
-    found = predict(machine, program, length=length, latency=latency)
+    if length > (most := longest_sentence(model.config, machine)):
+        longest = longest_that_fits(model, targets=1, below=most + 1)
+        raise ValueError(f"--length must be between 1 and {longest}, not {length}")
+    fitted = program_of(model, length=length, targets=1)
+    program = fitted.program
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FitWarning)  # said below, with the length that fits
+        found = predict(machine, program, length=length, latency=latency)
     first, last = found.passes[-1]
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("unit")
@@ -103,3 +118,4 @@ def show_cycles(
         f"{program.words:,} words of the scratchpad, which has {machine.scratchpad.words:,}"
     )
     console.print(table)
+    return None if fitted.fits else refusal(model, fitted.needed, length=length, targets=1)

@@ -9,7 +9,16 @@ import typer
 from rich.table import Table
 
 from ..config import PRESETS
-from .common import FLOW_ERROR, USER_ERROR, PresetName, cannot_write, console, fail, preset_named, progress_bar
+from .common import (
+    FLOW_ERROR,
+    USER_ERROR,
+    PresetName,
+    cannot_write,
+    console,
+    fail,
+    preset_named,
+    progress_bar,
+)
 
 __all__ = ["generate", "lint", "presets"]
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .common import FLOW_ERROR, USER_ERROR, PresetName, console, fail, preset_named
+from .common import FLOW_ERROR, USER_ERROR, PresetName, console, fail, preset_named, warn
 from .cycles_report import shape_named, show_cycles
 from .reactions_report import Backend, Masked, NumReactions, Threshold, show_reactions
 
@@ -27,15 +27,21 @@ def cycles(
 ) -> None:
     """Predict the cycles of a model from its shape alone, by the cycle model.
 
+    If the scratchpad has no room for the program, the cycles are those on a machine of a larger
+    one: a warning says so, with the longest sentence that fits, and the exit code is 1.
+
     Example: alembert cycles --model albert_base --preset edge16 --length 128
     """
     machine = preset_named(name).machine
     try:
-        show_cycles(
+        unfit = show_cycles(
             console, machine, shape_named(model), length=length, passes=passes, latency=latency
         )
     except ValueError as error:
         fail(error, USER_ERROR)
+    if unfit is not None:
+        warn(f"the cycles are those on a machine of a larger scratchpad: {unfit}")
+        raise typer.Exit(FLOW_ERROR)
 
 
 def reactions(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -9,6 +10,7 @@ from alembert.config.isa import Instruction, MemoryBase, Opcode, Unit
 from alembert.config.machine import MachineConfig
 from alembert_golden.decoder import Resolved, resolve
 
+from ..fit import FitWarning
 from ..image import Image
 from ..program import PlacedProgram
 from .bus import Bus, Reader
@@ -95,7 +97,8 @@ def predict(
 ) -> Prediction:
     """Cycles of a run, by the latencies and rates of the machine's parts.
 
-    How many words the scratchpad has is not looked at. Waits for its banks are not predicted.
+    Waits for the scratchpad's banks are not predicted. Of a program that has more words than the
+    scratchpad there is a :class:`~alembert_compiler.fit.FitWarning`: no machine reaches its cycles.
 
     Parameters
     ----------
@@ -120,6 +123,14 @@ def predict(
     InstructionError
         An instruction is illegal.
     """
+    needed = _words_of(program)
+    if needed > machine.scratchpad.words:
+        warnings.warn(
+            f"the program takes {needed} words of scratchpad, and the machine has "
+            f"{machine.scratchpad.words}",
+            FitWarning,
+            stacklevel=2,
+        )
     roomy = replace(machine, scratchpad=replace(machine.scratchpad, words=ADDRESS_SPACE))
     if isinstance(program, Image):
         code, first = tuple(program.program_code), program.program
@@ -201,3 +212,10 @@ def _passes(
         first, last = spans.get(each.pass_number, (each.dispatched, each.ended))
         spans[each.pass_number] = (first, max(last, each.ended))
     return tuple(spans[number] for number in sorted(spans))
+
+
+def _words_of(program: Image | PlacedProgram | Sequence[Instruction]) -> int:
+    """Of the scratchpad; instructions by themselves do not say."""
+    if isinstance(program, Image):
+        return program.scratchpad_words
+    return program.words if isinstance(program, PlacedProgram) else 0

@@ -2,54 +2,22 @@
 
 from __future__ import annotations
 
-import numpy as np
 from alembert.config.machine import MachineConfig
-from alembert_golden.postprocess import ChannelParameters
-from alembert_golden.weights_layout import linear_words
 
-from ..emitter import OutputLayout
-from ..layout import ImageData, Words
-from ..linear_layer import LinearLayer
-from ..lower import lower
+from ..blank_model import blank_model
+from ..fit import program_of
+from ..model_check import check_shape, check_sizes
 from ..model_config import ModelConfig
-from ..norm_layer import NormLayer
 from ..program import PlacedProgram
-from ..quantised_model import (
-    GeluLayer,
-    MatmulNumbers,
-    OffRamp,
-    QuantisedLayer,
-    QuantisedModel,
-)
+from ..quantised_model import QuantisedModel
 
-__all__ = ["shape_program"]
+__all__ = ["shape_model", "shape_program"]
 
 _CLASSES = 2
 _VOCABULARY = 256
-_LINGER = 6
-"""As the compiler's first choice: what overlaps most."""
 
 
-class _Sizes(ImageData):
-    """Offsets in an image of which nothing is kept."""
-
-    def __init__(self, words: Words) -> None:
-        super().__init__(words)
-        self._end = 0
-
-    def _skip(self, words: int) -> int:
-        offset, self._end = self._end, self._end + words
-        return offset
-
-    def add(self, part: bytes) -> int:
-        return self._skip(self._words.bytes(len(part)))
-
-    def add_layer(self, layer: LinearLayer) -> int:
-        machine = self._words.machine
-        return self._skip(linear_words(layer.depth, layer.columns, machine.main, machine))
-
-
-def shape_program(
+def shape_model(
     *,
     hidden: int,
     heads: int,
@@ -59,11 +27,8 @@ def shape_program(
     machine: MachineConfig,
     embedding: int = 128,
     head_size: int | None = None,
-) -> PlacedProgram:
-    """What the compiler makes of an ALBERT with a classifier of two classes.
-
-    It has every instruction of the real program, in the same order and with the same addresses,
-    given a scratchpad that is large enough: how many words that is, the result says.
+) -> QuantisedModel:
+    """An ALBERT of zeros with a classifier of two classes.
 
     Parameters
     ----------
@@ -82,7 +47,8 @@ def shape_program(
     Raises
     ------
     ValueError
-        A dimension is out of its range, or the heads do not divide the hidden states or are wider.
+        A dimension is out of its range, the heads do not divide the hidden states or are wider, or
+        the machine runs no model of that shape.
     """
     config = ModelConfig(
         model_type="albert",
@@ -98,64 +64,41 @@ def shape_program(
         hidden_act="gelu",
         attention_head_size=head_size,
     )
-    words = Words(machine)
-    output = OutputLayout(targets=0, record_pitch=words.record, hidden=None, hidden_pitch=0)
-    program = lower(
-        _quantised(config, machine),
-        _Sizes(words),
-        max_length=length,
-        output=output,
-        max_targets=1,
-        is_pipelined=True,
-    )
-    return program.place(linger=_LINGER)
+    check_shape(config, machine, classes=_CLASSES)
+    return blank_model(config, machine, classes=_CLASSES)
 
 
-def _quantised(config: ModelConfig, machine: MachineConfig) -> QuantisedModel:
-    """Zeros of every shape, which take no room."""
+def shape_program(
+    *,
+    hidden: int,
+    heads: int,
+    ffn: int,
+    layers: int,
+    length: int,
+    machine: MachineConfig,
+    embedding: int = 128,
+    head_size: int | None = None,
+) -> PlacedProgram:
+    """What the compiler makes of a :func:`shape_model`; parameters as there.
 
-    def zeros(*shape: int):
-        return np.broadcast_to(np.int64(0), shape)
+    It has every instruction of the real program, in the same order and with the same addresses. If
+    the scratchpad has no room for any, it is the one for a scratchpad that is large enough: how
+    many words that is, the result says.
 
-    def linear(name: str, depth: int, columns: int) -> LinearLayer:
-        return LinearLayer(
-            name=name,
-            codes=zeros(depth, columns),
-            parameters=ChannelParameters.of(columns),
-            unit=np.ones(columns),
-        )
-
-    def norm(name: str, columns: int) -> NormLayer:
-        values = zeros(columns)
-        return NormLayer(name=name, gamma=values, beta=values, epsilon=0, exponent=0)
-
-    E, H, F = config.embedding_size, config.hidden_size, config.intermediate_size
-    A, heads = config.attention_size, (MatmulNumbers(),) * config.num_attention_heads
-    layer = QuantisedLayer(
-        query=linear("query", H, A),
-        key=linear("key", H, A),
-        value=linear("value", H, A),
-        scores=heads,
-        spans=(0,) * config.num_attention_heads,
-        probability_exponents=(0,) * config.num_attention_heads,
-        contexts=heads,
-        attention_dense=linear("attention dense", A, H),
-        attention_norm=norm("the attention's normalisation", H),
-        ffn=linear("ffn", H, F),
-        # lifts are read in time for the first row
-        gelu=GeluLayer(name="GELU", exponent=0, lifts=np.ones(F, dtype=np.int64)),
-        ffn_output=linear("ffn output", F, H),
-        output_norm=norm("the output's normalisation", H),
-        scales={},
-    )
-    return QuantisedModel(
-        config=config,
+    Raises
+    ------
+    ValueError
+        As :func:`shape_model`, or the machine takes no sentence of that length.
+    """
+    model = shape_model(
+        hidden=hidden,
+        heads=heads,
+        ffn=ffn,
+        layers=layers,
+        length=length,
         machine=machine,
-        words=zeros(config.vocab_size, E),
-        positions=zeros(config.max_position_embeddings, E),
-        embedding_norm=norm("the embeddings' normalisation", E),
-        mapping=linear("mapping", E, H),
-        layers=(layer,),
-        off_ramps=(OffRamp(classifier=linear("classifier", H, _CLASSES)),),
-        scales={},
+        embedding=embedding,
+        head_size=head_size,
     )
+    check_sizes(model.config, machine, is_masked=False, max_length=length, max_targets=1)
+    return program_of(model, length=length, targets=1).program
