@@ -73,10 +73,11 @@ def round_layer(
         codes, mean = absmean(weights.values)
         unit = np.full(weights.values.shape[1], mean * _one_scale(name, inputs))
         return codes.astype(np.float64), unit
-    return _rounded(weights.values, inputs, fmt, quantisation or Quantisation())
+    return _rounded(name, weights.values, inputs, fmt, quantisation or Quantisation())
 
 
 def _rounded(
+    name: str,
     weights: Float64,
     inputs: LinearInput,
     fmt: AdaptivFloatFormat | IntegerFormat,
@@ -91,7 +92,9 @@ def _rounded(
         covariance = None
     if isinstance(fmt, IntegerFormat):
         if quantisation.group_size != -1:
-            integers, unit = round_groups(scaled, fmt, quantisation, covariance, importance)
+            integers, unit = round_groups(
+                scaled, fmt, quantisation, covariance, importance, name=name
+            )
             return integers, np.where(np.any(scaled, axis=0), unit, _UNIT_OF_ZEROS)
         fmt = IntegerFormat(width=quantisation.weight_bits or fmt.width)
     unit = choose_scale(
@@ -103,7 +106,10 @@ def _rounded(
         weight=importance,
     )
     unit = np.where(np.any(scaled, axis=0), unit, _UNIT_OF_ZEROS)
-    return round_weights(scaled, unit, fmt, covariance, act_order=quantisation.act_order), unit
+    integers = round_weights(
+        scaled, unit, fmt, covariance, act_order=quantisation.act_order, name=name
+    )
+    return integers, unit
 
 
 def _one_scale(name: str, inputs: LinearInput) -> float:

@@ -26,6 +26,8 @@ def round_groups(
     quantisation: Quantisation,
     covariance: Float64 | None,
     importance: ArrayLike,
+    *,
+    name: str = "a layer",
 ) -> tuple[Float64, Float64]:
     """Integers [K, N] of a machine's codes and their scales [N], by way of groups.
 
@@ -40,6 +42,8 @@ def round_groups(
         Of the inputs; none: weights are rounded one by one.
     importance : array
         Of the weights' squared errors, broadcast against them.
+    name : str
+        Of the layer, for warnings.
     """
     bits = quantisation.weight_bits or fmt.width
     grid, per_group = Uniform(width=bits), PerGroup(size=quantisation.group_size, axis=0)
@@ -51,6 +55,7 @@ def round_groups(
         IntegerFormat(width=bits),
         covariance,
         act_order=quantisation.act_order,
+        name=name,
     )
     grouped = Quantised(
         codes=integers.astype(np.int64),

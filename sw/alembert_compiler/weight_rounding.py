@@ -25,6 +25,7 @@ def round_weights(
     covariance: Float64 | None = None,
     *,
     act_order: bool = True,
+    name: str = "a layer",
 ) -> Float64:
     """Integers J of codes, with J · scale ≈ weights.
 
@@ -44,6 +45,8 @@ def round_weights(
         not vary, too: others may come.
     act_order : bool
         Begin with the inputs that vary most; otherwise with the first.
+    name : str
+        What a warning calls the layer, if its covariance needs more damping.
 
     Returns
     -------
@@ -63,7 +66,7 @@ def round_weights(
         integers = np.where(is_pruned[k], 0.0, nearest(left[0] / units[k], fmt))
         return integers, integers * units[k]
 
-    chosen = redistribute(weights, living, round_row, order=order)
+    chosen = redistribute(weights, living, round_row, order=order, name=name)
     is_worse = _loss(chosen * units - weights, living) > _loss(plain * units - weights, living)
     chosen = np.where(is_pruned.any(axis=0) & is_worse, plain, chosen)
     return np.where(varies[:, np.newaxis], chosen, plain)

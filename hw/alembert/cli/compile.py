@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -125,6 +126,7 @@ def _compile(
     from alembert_compiler.calibration_file import CALIBRATION, TOKENISER, read_calibration
     from alembert_compiler.compile import compile_model, longest_sentence
     from alembert_compiler.load_model import load_model
+    from alembert_compression.error_redistribution import DampingWarning
 
     quantisation.check(machine)
     model = load_model(source)
@@ -149,16 +151,21 @@ def _compile(
         statistics = measure(model, sentences, spans=spans)
     if (text := activation_note(model.config.hidden_act, machine.special.gelu.form)) is not None:
         note(text)
-    return compile_model(
-        model,
-        machine,
-        statistics,
-        max_length=length,
-        max_targets=targets,
-        head=_head(model) if head == "auto" else head,
-        spans=spans,
-        quantisation=quantisation,
-    )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", DampingWarning)
+        image = compile_model(
+            model,
+            machine,
+            statistics,
+            max_length=length,
+            max_targets=targets,
+            head=_head(model) if head == "auto" else head,
+            spans=spans,
+            quantisation=quantisation,
+        )
+    for each in caught:
+        note(str(each.message))
+    return image
 
 
 def _head(model: Model) -> str:
