@@ -137,12 +137,23 @@ def compile_quantised(
         hidden=output.hidden,
         hidden_words=hidden_words,
         hidden_pitch=output.hidden_pitch,
+        values=_values(model, output),
         hidden_scales=tuple(
             float(model.layer_of(index).scales["output"][0])
             for index in range(config.num_hidden_layers)
         ),
         scratchpad=placed.tensors,
         scratchpad_words=placed.words,
+    )
+
+
+def _values(model: QuantisedModel, output: OutputLayout) -> tuple[tuple[int, int], ...]:
+    """Where OUTPUT has the values of a model with one output, and their fraction bits."""
+    fractions = [ramp.value_fraction for ramp in model.off_ramps]
+    return tuple(
+        (index * output.record_pitch, fraction)
+        for index in range(model.config.num_hidden_layers)
+        if (fraction := fractions[index % len(fractions)]) is not None
     )
 
 
@@ -198,9 +209,12 @@ def _check_model(
                 f"{name} must be at most the {machine.longest_row} values of the longest row, "
                 f"not {getattr(config, name)}"
             )
-    classes = config.vocab_size if classifier is None else classifier.classes
-    if not 2 <= classes <= machine.max_classes:
-        raise CompileError(f"an off-ramp must have 2…{machine.max_classes} classes, not {classes}")
+    # one output is a value, and never an early exit: it has no entropy
+    least, classes = (2, config.vocab_size) if classifier is None else (1, classifier.classes)
+    if not least <= classes <= machine.max_classes:
+        raise CompileError(
+            f"an off-ramp must have {least}…{machine.max_classes} classes, not {classes}"
+        )
     if classifier is None:
         return
     width, passes = classifier.hidden_width, config.num_hidden_layers

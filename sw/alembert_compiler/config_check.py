@@ -14,6 +14,9 @@ from .tensor_names import Names
 
 __all__ = ["check_config"]
 
+_MANY_ANSWERS = ("multi_label_classification", "regression")
+"""Of several outputs each is an answer by itself."""
+
 
 def check_config(
     values: Mapping[str, Any], config: ModelConfig, tensors: Mapping[str, NDArray[Any]]
@@ -54,6 +57,12 @@ def check_config(
     rows = tensors.get(f"{classifier}.weight")
     if labels is not None and rows is not None and rows.ndim == 2 and len(rows) != labels:
         raise ValueError(f"there are {labels} labels, and {classifier}.weight has {len(rows)} rows")
+    problem = values.get("problem_type")
+    if problem in _MANY_ANSWERS and rows is not None and len(rows) > 1:
+        raise ValueError(
+            f"problem_type of {len(rows)} labels must be 'single_label_classification' (the answer "
+            f"is one class), not {problem!r}"
+        )
 
 
 def _shown(config: ModelConfig) -> Iterator[tuple[str, str, int]]:

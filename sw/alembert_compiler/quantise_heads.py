@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .classifier import Classifier
-from .code_grid import fit_scale, mantissa_bits
+from .code_grid import fit_scale, largest_integer, mantissa_bits
 from .linear_layer import LinearInput, LinearLayer, log2_exact
 from .model import Model
 from .model_numbers import ModelNumbers, bias_of, weight_of
+from .norm_layer import wide_fraction_of
 from .quantise_layer import GELU_FRACTION
 from .quantised_model import HeadLayers, OffRamp, PoolerLayer
 
@@ -100,8 +101,18 @@ def _classify(
     numbers: ModelNumbers, classifier: Classifier, index: int, scale: Float64
 ) -> LinearLayer:
     weights, bias = classifier.layer_of(index)
-    inputs = LinearInput(scale=scale)
-    return numbers.linear(f"classifier {index}", weights, bias, inputs, fraction=LOGIT_FRACTION)
+    inputs, fraction = LinearInput(scale=scale), LOGIT_FRACTION
+    if classifier.classes == 1:  # a value, which no entropy reads: as fine as it may be large
+        reach = scale * largest_integer(numbers.fmt)
+        fraction = wide_fraction_of(float((reach @ np.abs(weights.values) + np.abs(bias))[0]))
+    return numbers.linear(
+        f"classifier {index}",
+        weights,
+        bias,
+        inputs,
+        fraction=fraction,
+        may_coarsen=classifier.classes == 1,
+    )
 
 
 def _pool(

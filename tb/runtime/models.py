@@ -28,6 +28,7 @@ __all__ = [
     "masked_image",
     "patched",
     "pooled_image",
+    "value_image",
 ]
 
 MACHINE: MachineConfig = PRESETS["tiny"].machine
@@ -62,6 +63,13 @@ def classifier_image() -> Image:
 def pooled_image() -> Image:
     """A layer for each pass, heads that see only some tokens, and a classifier behind a pooler."""
     return image_with_spans(random_model(BERT, PARTS[:4], classes=5), [[3, 0], [0, 2], [5, 9]])
+
+
+@cache
+def value_image() -> Image:
+    """One output behind a pooler: a value, not a class."""
+    model = random_model(BERT, (PARTS[0], *PARTS[2:4]), classes=1)
+    return compile_model(model, MACHINE, calibration_of(model), max_length=16, head="classifier")
 
 
 def image_with_spans(model: Model, spans: ArrayLike) -> Image:
