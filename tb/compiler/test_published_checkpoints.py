@@ -277,6 +277,11 @@ CONTRADICTIONS: dict[str, tuple[Renamed, dict[str, Any], str]] = {
         {"model_type": "albert", "architectures": None},
         "config.json: model_type is 'albert', and the tensors are those of 'bert'",
     ),
+    "a number for a matrix": (
+        lambda tensors: tensors | {"classifier.weight": np.ones((), "f4")},
+        {"problem_type": "regression"},
+        "model.safetensors: classifier.weight must be of shape (3, 32), not ()",
+    ),
     "two encoders": (
         lambda tensors: behind("query.")(tensors) | behind("key.")(tensors),
         {},
