@@ -79,7 +79,7 @@ def compile_model(
         raise CompileError(f"head must be 'mlm', 'classifier' or a Classifier, not {head!r}")
     classifier = None if head == "mlm" else Classifier.of(model) if head == "classifier" else head
     classes = model.config.vocab_size if classifier is None else classifier.classes
-    check_shape(model.config, machine, classes=classes)
+    check_shape(model.config, machine, classes=classes, least=2 if classifier is None else 1)
     if classifier is not None:
         check_classifier(classifier, model.config, machine)
     check_sizes(
@@ -158,12 +158,23 @@ def compile_quantised(
         hidden=output.hidden,
         hidden_words=hidden_words,
         hidden_pitch=output.hidden_pitch,
+        values=_values(model, output),
         hidden_scales=tuple(
             float(model.layer_of(index).scales["output"][0])
             for index in range(config.num_hidden_layers)
         ),
         scratchpad=placed.tensors,
         scratchpad_words=placed.words,
+    )
+
+
+def _values(model: QuantisedModel, output: OutputLayout) -> tuple[tuple[int, int], ...]:
+    """Where OUTPUT has the values of a model with one output, and their fraction bits."""
+    fractions = [ramp.value_fraction for ramp in model.off_ramps]
+    return tuple(
+        (index * output.record_pitch, fraction)
+        for index in range(model.config.num_hidden_layers)
+        if (fraction := fractions[index % len(fractions)]) is not None
     )
 
 

@@ -14,6 +14,9 @@ from .tensor_names import Names
 
 __all__ = ["check_config"]
 
+_MANY_ANSWERS = ("multi_label_classification", "regression")
+"""Of several outputs each is an answer by itself."""
+
 
 def check_config(
     values: Mapping[str, Any], config: ModelConfig, tensors: Mapping[str, NDArray[Any]]
@@ -50,10 +53,23 @@ def check_config(
             f"num_hidden_layers is {config.num_hidden_layers}{source}, and the tensors are those "
             f"of {layers} layers"
         )
-    labels, classifier = labels_of(values), Names.of(config).classifier
-    rows = tensors.get(f"{classifier}.weight")
-    if labels is not None and rows is not None and rows.ndim == 2 and len(rows) != labels:
-        raise ValueError(f"there are {labels} labels, and {classifier}.weight has {len(rows)} rows")
+    _check_labels(values, f"{Names.of(config).classifier}.weight", tensors)
+
+
+def _check_labels(
+    values: Mapping[str, Any], name: str, tensors: Mapping[str, NDArray[Any]]
+) -> None:
+    labels, problem = labels_of(values), values.get("problem_type")
+    if name not in tensors or tensors[name].ndim != 2:
+        return
+    rows = len(tensors[name])
+    if labels not in (None, rows):
+        raise ValueError(f"there are {labels} labels, and {name} has {rows} rows")
+    if problem in _MANY_ANSWERS and rows > 1:
+        raise ValueError(
+            f"problem_type of {rows} labels must be 'single_label_classification' (the answer is "
+            f"one class), not {problem!r}"
+        )
 
 
 def _shown(config: ModelConfig) -> Iterator[tuple[str, str, int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CompileError", "DampingWarning", "SaturationWarning"]
+__all__ = ["CompileError", "SaturationWarning"]
 
 
 class CompileError(ValueError):
@@ -12,8 +12,3 @@ class CompileError(ValueError):
 class SaturationWarning(UserWarning):
     """Values of the calibration leave the range of a machine's numbers: the message names the
     layer, the channel or head, and both ranges. Such values are clamped."""
-
-
-class DampingWarning(UserWarning):
-    """A layer's weights were rounded with more damping than GPTQ asks for: what the calibration
-    shows of the layer's inputs is not enough to make up for rounding by them."""

@@ -62,6 +62,9 @@ class Image:
         Words of a token's hidden state; from one pass's to the next's.
     hidden_scales : tuple of float
         What an integer 1 of a hidden state's code stands for, behind every pass.
+    values : tuple of (int, int)
+        Of a model with one output, behind every pass: the value's offset in OUTPUT, and its
+        fraction bits. Empty of one with classes.
     scratchpad : dict
         Address, rows and stride of every tensor in the scratchpad, by name.
     scratchpad_words : int
@@ -88,6 +91,7 @@ class Image:
     hidden_words: int
     hidden_pitch: int
     hidden_scales: tuple[float, ...]
+    values: tuple[tuple[int, int], ...] = ()
     scratchpad: dict[str, tuple[int, int, int]] = field(default_factory=dict)
     scratchpad_words: int = 0
 
@@ -169,6 +173,21 @@ class Image:
         width = self.hidden_words * self.word_bytes
         return states[..., : length * width].reshape(*states.shape[:-1], length, width)
 
+    def outputs(self, output: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """The values that a model with one output left in the OUTPUT region: [..., passes].
+
+        Raises
+        ------
+        CompileError
+            It has classes.
+        """
+        if not self.values:
+            raise CompileError("the model has classes: its off-ramps leave records, no values")
+        places = [offset * self.word_bytes for offset, _ in self.values]
+        stored = np.stack([output[..., place : place + 2] for place in places], axis=-2)
+        wide = np.ascontiguousarray(stored).view("<i2")[..., 0]
+        return np.ldexp(wide.astype(np.float64), [-fraction for _, fraction in self.values])
+
     def save(self, path: Path) -> None:
         """Write the image to a file, whole or not at all; see :mod:`.image_file` for its layout.
 
@@ -179,6 +198,8 @@ class Image:
         """
         names = (each.name for each in fields(self) if each.name != "data")
         description = {name: getattr(self, name) for name in names}
+        if not self.values:  # files of models with classes have never had it
+            del description["values"]
         write_image_file(path, json.dumps(description, sort_keys=True).encode(), self.data)
 
     @classmethod
@@ -205,6 +226,7 @@ class Image:
             raise ImageError(f"{path.name} is damaged: {error}") from error
         for name in ("notes", "hidden_scales"):
             values[name] = tuple(values[name])
+        values["values"] = tuple(map(tuple, values.get("values", ())))
         values["scratchpad"] = {k: tuple(v) for k, v in values["scratchpad"].items()}
         return cls(data=data, **values)
 

@@ -41,6 +41,12 @@ def _is_place(value: Any) -> bool:
     return isinstance(value, list) and len(value) == 3 and all(_is_int(n, 0) for n in value)
 
 
+def _is_value(value: Any) -> bool:
+    if not isinstance(value, list) or len(value) != 2:
+        return False
+    return _is_int(value[0], 0) and _is_int(value[1], -64) and value[1] <= 64
+
+
 _COUNT = _Kind("an int of at least 0", lambda value: _is_int(value, 0))
 _SIZE = _Kind("an int of at least 1", lambda value: _is_int(value, 1))
 _TEXT = _Kind("a text", lambda value: isinstance(value, str))
@@ -60,6 +66,12 @@ _MACHINE = {
     "attention": _OBJECT.or_null(),
     **dict.fromkeys(("word_width", "words", "banks", "axi_data_width", "axi_address_width"), _SIZE),
     **dict.fromkeys(("longest_row", "max_classes", "queue_depth"), _SIZE),
+}
+_OPTIONAL = {
+    "values": _Kind(
+        "a list of [offset, fraction bits]",
+        lambda value: isinstance(value, list) and all(map(_is_value, value)),
+    )
 }
 _IMAGE = {
     "machine": _OBJECT,
@@ -109,7 +121,8 @@ def check_description(found: Any, data_bytes: int) -> None:
     """
     if not isinstance(found, dict):
         raise ValueError(f"its description must be an object, not {reprlib.repr(found)}")
-    _check_fields("", found, _IMAGE)
+    given = {name: kind for name, kind in _OPTIONAL.items() if name in found}
+    _check_fields("", found, _IMAGE | given)
     machine = found["machine"]
     _check_fields("machine.", machine, _MACHINE)
     for name in ("main", "attention"):
@@ -124,6 +137,10 @@ def check_description(found: Any, data_bytes: int) -> None:
     _require(found["program"] <= room, "program", f"at most {room}", found)
     least = found["passes"] * found["record_pitch"]
     _require(found["output_words"] >= least, "output_words", f"at least {least}", found)
+    if values := found.get("values"):
+        _require(len(values) == found["passes"], "values", f"{found['passes']}, a pass each", found)
+        last = max(offset for offset, _ in values)
+        _require(last < found["output_words"], "values", "within OUTPUT", found)
 
 
 def _check_fields(prefix: str, found: Mapping[str, Any], kinds: Mapping[str, _Kind]) -> None:

@@ -14,7 +14,7 @@ CODES, WIDE = ResultKind.CODES, ResultKind.WIDE
 
 
 def emit_off_ramp(emitter: Emitter, off_ramp: OffRamp, hidden: Tensor, suffix: str) -> None:
-    """What follows a pass: logits, an early-exit test, its records to OUTPUT."""
+    """What follows a pass: logits, an early-exit test, its records to OUTPUT; or a value alone."""
     model = emitter.model
     hidden_words = emitter.words.codes(model.config.hidden_size)
     if emitter.output.hidden is not None:
@@ -38,6 +38,9 @@ def emit_off_ramp(emitter: Emitter, off_ramp: OffRamp, hidden: Tensor, suffix: s
         assert off_ramp.masked is not None
         last, rows = off_ramp.masked.decoder, TARGETS
         logits, columns = _masked_head(emitter, off_ramp.masked, hidden, suffix)
+    if columns == 1:  # a value: it has no entropy, and no early exit
+        _store(emitter, "the value", logits, rows, 1)
+        return
     records = emitter.program.tensor(f"records{suffix}", emitter.max_targets, emitter.words.record)
     emitter.emit(
         Opcode.ENTROPY,
@@ -48,12 +51,17 @@ def emit_off_ramp(emitter: Emitter, off_ramp: OffRamp, hidden: Tensor, suffix: s
         columns=columns,
         a_shift=emitter.missing(last.fraction, emitter.model.machine.entropy.logit_fraction),
     )
+    _store(emitter, "records", records, rows, emitter.words.record)
+
+
+def _store(emitter: Emitter, note: str, a: Tensor, rows: int, columns: int) -> None:
+    """To where a pass has its records in OUTPUT."""
     emitter.emit(
         Opcode.STORE,
-        "records",
-        a=records,
+        note,
+        a=a,
         rows=rows,
-        columns=emitter.words.record,
+        columns=columns,
         memory_base=MemoryBase.OUTPUT,
         memory_offset=0,
         pitch=emitter.output.record_pitch,

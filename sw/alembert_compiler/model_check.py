@@ -16,8 +16,12 @@ def longest_sentence(config: ModelConfig, machine: MachineConfig) -> int:
     return min(config.max_position_embeddings, machine.longest_row, machine.products.vmac.max_depth)
 
 
-def check_shape(config: ModelConfig, machine: MachineConfig, *, classes: int) -> None:
+def check_shape(
+    config: ModelConfig, machine: MachineConfig, *, classes: int, least: int = 2
+) -> None:
     """Refuse what no choice of numbers or addresses makes run.
+
+    ``least`` classes is 1 of a classifier: one output is a value, and never an early exit.
 
     Raises
     ------
@@ -47,8 +51,10 @@ def check_shape(config: ModelConfig, machine: MachineConfig, *, classes: int) ->
                 f"{name} must be at most the {machine.longest_row} values of the longest row, "
                 f"not {getattr(config, name)}"
             )
-    if not 2 <= classes <= machine.max_classes:
-        raise CompileError(f"an off-ramp must have 2…{machine.max_classes} classes, not {classes}")
+    if not least <= classes <= machine.max_classes:
+        raise CompileError(
+            f"an off-ramp must have {least}…{machine.max_classes} classes, not {classes}"
+        )
 
 
 def check_classifier(classifier: Classifier, config: ModelConfig, machine: MachineConfig) -> None:

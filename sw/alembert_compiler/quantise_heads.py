@@ -6,13 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .classifier import Classifier
-from .code_grid import fit_scale, mantissa_bits
+from .code_grid import fit_scale, largest_integer, mantissa_bits
 from .linear_layer import LinearInput, LinearLayer, log2_exact
 from .model import Model
 from .model_numbers import ModelNumbers, bias_of, weight_of
 from .quantise_layer import gelu_fraction_of, relu_fraction_of
 from .quantised_model import HeadLayers, OffRamp, PoolerLayer
 from .weights import Weights
+from .wide_range import wide_fraction_of
 
 __all__ = ["quantise_classifiers", "quantise_masked_heads"]
 
@@ -108,8 +109,15 @@ def _classify(
     numbers: ModelNumbers, classifier: Classifier, index: int, scale: Float64
 ) -> LinearLayer:
     weights, bias = classifier.layer_of(index)
+    inputs = LinearInput(scale=scale)
+    if classifier.classes == 1:  # a value, which no entropy reads: as fine as it may be large
+        reach = scale * largest_integer(numbers.fmt)
+        fraction = wide_fraction_of(float((reach @ np.abs(weights.values) + np.abs(bias))[0]))
+        return numbers.linear(
+            f"classifier {index}", weights, bias, inputs, fraction=fraction, may_coarsen=True
+        )
     largest = _largest_logits(numbers, classifier, index)
-    return _logits(numbers, f"classifier {index}", weights, bias, LinearInput(scale=scale), largest)
+    return _logits(numbers, f"classifier {index}", weights, bias, inputs, largest)
 
 
 def _largest_logits(numbers: ModelNumbers, classifier: Classifier, index: int) -> Float64:

@@ -118,6 +118,12 @@ class OffRamp:
     pooler: PoolerLayer | None = None
     classifier: LinearLayer | None = None
 
+    @property
+    def value_fraction(self) -> int | None:
+        """Fraction bits of its one output; None if it has classes."""
+        layer = self.classifier
+        return layer.fraction if layer is not None and layer.columns == 1 else None
+
 
 @dataclass(frozen=True, kw_only=True)
 class QuantisedModel:

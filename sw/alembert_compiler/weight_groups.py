@@ -27,7 +27,7 @@ def round_groups(
     covariance: Float64 | None,
     importance: ArrayLike,
     *,
-    name: str,
+    name: str = "a layer",
 ) -> tuple[Float64, Float64]:
     """Integers [K, N] of a machine's codes and their scales [N], by way of groups.
 

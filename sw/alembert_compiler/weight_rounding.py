@@ -5,27 +5,17 @@ GPTQ on the grid of a machine's codes; see :mod:`alembert_compression.error_redi
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 from alembert.config import Format
-from alembert_compression.error_redistribution import (
-    NotPositiveDefiniteError,
-    descending,
-    redistribute,
-)
+from alembert_compression.error_redistribution import descending, redistribute
 from numpy.typing import NDArray
 
 from .code_grid import nearest
-from .errors import DampingWarning
 from .exact_products import product
 
 __all__ = ["round_weights"]
 
 Float64 = NDArray[np.float64]
-
-_DAMPING = 0.01
-"""Of the mean variance, added to every input's."""
 
 
 def round_weights(
@@ -56,8 +46,7 @@ def round_weights(
     act_order : bool
         Begin with the inputs that vary most; otherwise with the first.
     name : str
-        Of the layer, for the warning of a covariance that is not positive definite: it is damped
-        ten times as much, until it is. The more damping, the nearer to plain rounding.
+        What a warning calls the layer, if its covariance needs more damping.
 
     Returns
     -------
@@ -77,21 +66,7 @@ def round_weights(
         integers = np.where(is_pruned[k], 0.0, nearest(left[0] / units[k], fmt))
         return integers, integers * units[k]
 
-    damping = _DAMPING
-    while True:
-        try:
-            chosen = redistribute(weights, living, round_row, order=order, damping=damping)
-            break
-        except NotPositiveDefiniteError:
-            damping *= 10
-    if damping > _DAMPING:
-        warnings.warn(
-            f"{name}: the covariance of its inputs is positive definite only when damped by "
-            f"{damping:g}, not {_DAMPING:g}; calibrate with more sentences, or round with "
-            f"--rounding nearest",
-            DampingWarning,
-            stacklevel=2,
-        )
+    chosen = redistribute(weights, living, round_row, order=order, name=name)
     is_worse = _loss(chosen * units - weights, living) > _loss(plain * units - weights, living)
     chosen = np.where(is_pruned.any(axis=0) & is_worse, plain, chosen)
     return np.where(varies[:, np.newaxis], chosen, plain)

@@ -9,6 +9,7 @@ another order. Source: Frantar et al., arXiv 2210.17323, algorithm 1.
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -18,13 +19,20 @@ from numpy.typing import ArrayLike, NDArray
 from .checks import finite_array, require_float
 from .hessian import checked_hessian
 
-__all__ = ["NotPositiveDefiniteError", "RoundRow", "at_scale", "descending", "redistribute"]
+__all__ = ["DampingWarning", "RoundRow", "at_scale", "descending", "redistribute"]
 
 Float64 = NDArray[np.float64]
 
 RoundRow = Callable[[int, Float64], tuple[NDArray, Float64]]
 """Of a position and the weights that are left from there on, [≥ 1, N]: the first row's codes, and
 what they stand for."""
+
+_RAISED = (0.01, 0.1, 1.0, 10.0, 100.0)
+"""Dampings that are tried where the one asked for is too little."""
+
+
+class DampingWarning(UserWarning):
+    """A Hessian was not positive definite, and was damped more than was asked for."""
 
 
 def at_scale(nearest: Callable[[Float64], Float64], scale: ArrayLike) -> RoundRow:
@@ -50,10 +58,6 @@ def descending(hessian: Float64) -> NDArray[np.int64]:
     return np.argsort(-np.diag(hessian), kind="stable")
 
 
-class NotPositiveDefiniteError(ValueError):
-    """A Hessian that has no inverse to make up for errors by, or none that is exact enough."""
-
-
 def redistribute(
     weights: ArrayLike,
     hessian: ArrayLike,
@@ -63,6 +67,7 @@ def redistribute(
     damping: float = 0.01,
     block_size: int = 128,
     group_size: int | None = None,
+    name: str = "a layer",
 ) -> NDArray:
     """Codes of a linear layer's weights, for the least output error.
 
@@ -78,13 +83,17 @@ def redistribute(
     order : array of int, [K], optional
         The input at each position; 0…K − 1 without it.
     damping : float
-        Of the mean of the living inputs' diagonal, added to all of it; not negative.
+        Of the mean of the living inputs' diagonal, added to all of it; not negative. Where the
+        Hessian is not positive definite with it, it is raised, up to 100, with a
+        :class:`DampingWarning`.
     block_size : int
         Inputs between two updates of all the rest, at least 1. Results depend on it by float64's
         rounding alone.
     group_size : int, optional
         At its multiples, ``round_row`` gets weights that are up to date; elsewhere, their first
         row is.
+    name : str
+        What the warning calls the layer.
 
     Returns
     -------
@@ -96,25 +105,23 @@ def redistribute(
     TypeError
         An argument is of the wrong kind.
     ValueError
-        NaN, infinity or shapes that do not fit; an order that is none; or parameters out of their
-        ranges.
-    NotPositiveDefiniteError
-        The Hessian is not positive definite with this damping; a ValueError, too.
+        NaN, infinity or shapes that do not fit; an order that is none; parameters out of their
+        ranges; or a Hessian that no damping makes positive definite.
     """
     exact = finite_array(weights, "weights")
     if exact.ndim != 2:
         raise ValueError(f"weights must be [K, N], not of shape {exact.shape}")
     K = len(exact)
-    for name, size in (("block size", block_size), ("group size", group_size)):
+    for what, size in (("block size", block_size), ("group size", group_size)):
         if size is not None:
-            require_int(name, size)
+            require_int(what, size)
             if size < 1:
-                raise ValueError(f"{name} must be at least 1, not {size}")
+                raise ValueError(f"{what} must be at least 1, not {size}")
     matrix = checked_hessian(hessian, K)
     order = np.arange(K) if order is None else np.asarray(order)
     if order.dtype.kind not in "iu" or not np.array_equal(np.sort(order), np.arange(K)):
         raise ValueError(f"order must hold each of 0…{K - 1} once, not {order.tolist()}")
-    upper = _upper_factor(matrix, order, damping)
+    upper = _upper_factor(matrix, order, damping, name)
     left = np.where(np.diag(matrix)[:, np.newaxis] == 0, 0.0, exact)[order]
     rows: list[NDArray] = []
     for first, end in _blocks(K, block_size, group_size):
@@ -138,20 +145,35 @@ def _blocks(K: int, block_size: int, group_size: int | None) -> list[tuple[int, 
     return list(itertools.pairwise(edges))
 
 
-def _upper_factor(hessian: Float64, order: NDArray[np.int64], damping: float) -> Float64:
+def _upper_factor(hessian: Float64, order: NDArray[np.int64], damping: float, name: str) -> Float64:
     """U of the damped Hessian in this order."""
     if not 0 <= require_float("damping", damping) < np.inf:
         raise ValueError(f"damping must be finite and not negative, not {damping!r}")
     variance = np.diag(hessian)
     is_dead = variance == 0
     mean = float(variance[~is_dead].mean()) if not is_dead.all() else 1.0
-    living = hessian + np.diag(np.where(is_dead, mean, 0.0))
-    damped = living[np.ix_(order, order)] + np.eye(len(order)) * damping * mean
-    try:
-        np.linalg.cholesky(damped)  # an inverse of what is not positive definite may look so
-        return np.linalg.cholesky(np.linalg.inv(damped)).T.astype(np.float64, copy=False)
-    except np.linalg.LinAlgError:
-        raise NotPositiveDefiniteError(
-            f"Hessian must be positive definite with damping {damping!r}: more inputs are needed, "
-            f"or more damping"
-        ) from None
+    living = (hessian + np.diag(np.where(is_dead, mean, 0.0)))[np.ix_(order, order)]
+    for tried in (damping, *(more for more in _RAISED if more > damping)):
+        try:
+            upper = _inverse_factor(living + np.eye(len(order)) * tried * mean)
+        except np.linalg.LinAlgError:
+            continue
+        if tried != damping:
+            warnings.warn(
+                f"the Hessian of {name} is not positive definite with damping {damping!r}, which "
+                f"is raised to {tried!r}: more inputs to calibrate with, or rounding 'nearest', "
+                f"need no more",
+                DampingWarning,
+                stacklevel=3,
+            )
+        return upper
+    raise ValueError(
+        f"the Hessian of {name} must be positive definite, and is not with damping "
+        f"{max(damping, _RAISED[-1])!r}: more inputs to calibrate with are needed, or rounding "
+        f"'nearest'"
+    )
+
+
+def _inverse_factor(damped: Float64) -> Float64:
+    np.linalg.cholesky(damped)  # an inverse of what is not positive definite may look so
+    return np.linalg.cholesky(np.linalg.inv(damped)).T.astype(np.float64, copy=False)

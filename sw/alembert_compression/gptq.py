@@ -43,6 +43,7 @@ def gptq(
     damping: float = 0.01,
     block_size: int = 128,
     fit_range: FitRange = _min_max,
+    name: str = "a layer",
 ) -> Quantised:
     """A linear layer's weights in affine integers.
 
@@ -61,7 +62,7 @@ def gptq(
         Groups of successive inputs, their scales from the weights as they are given. Otherwise
         groups are of inputs that are rounded one after another, and their scales from the weights
         as they are by then: with ``act_order`` a group's inputs lie anywhere.
-    damping, block_size
+    damping, block_size, name
         See :func:`~alembert_compression.error_redistribution.redistribute`.
     fit_range : FitRange
         The range of a group's weights; their extremes by default. Weights of dead inputs are 0.
@@ -116,6 +117,7 @@ def gptq(
         damping=damping,
         block_size=block_size,
         group_size=None if static_groups else size,
+        name=name,
     )
     if group_size == -1:
         return Quantised(codes=codes, scale=scale, zero=zero)

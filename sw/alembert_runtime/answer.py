@@ -120,7 +120,10 @@ class Answer:
     exited : bool
         The run left early, with every target's entropy below the threshold.
     records : tuple of tuples of Record
-        For each pass, for each target.
+        For each pass, for each target; none of a model with one output.
+    values : tuple of float
+        Of a model with one output, in place of a class and an entropy, which are 0: what it says
+        after each pass. It never leaves early.
     saturated : mapping of Unit to int
         Numbers of 16 bits that a unit cut to the ends of their range.
     counters : Counters, optional
@@ -132,5 +135,6 @@ class Answer:
     passes: int
     exited: bool
     records: tuple[tuple[Record, ...], ...]
+    values: tuple[float, ...] = ()
     saturated: Saturated = field(default_factory=dict, hash=False)
     counters: Counters | None = field(default=None, compare=False)

@@ -13,7 +13,7 @@ from alembert.config.status import State
 from alembert_compiler.image import Image
 from numpy.typing import ArrayLike, NDArray
 
-from .answer import Answer, Record, read_counters
+from .answer import Answer, Counters, Record, read_counters
 from .device import Device, MemoryRange
 from .discovery import discover, require_fit
 from .errors import DeviceError, DeviceTimeoutError, MemoryRangeError, RunError
@@ -232,7 +232,19 @@ class Session:
     def _answer(self, targets: int) -> Answer:
         registers = self.registers
         passes = registers.read("PASSES")
-        records = self.image.records(self.output(), targets)
+        output = self.output()
+        if self.image.values:
+            return Answer(
+                predicted_class=0,
+                entropy=0.0,
+                passes=passes,
+                exited=False,
+                records=(),
+                values=tuple(self.image.outputs(output)[:passes].tolist()),
+                saturated=read_saturated(registers),
+                counters=self._counters(),
+            )
+        records = self.image.records(output, targets)
         return Answer(
             predicted_class=registers.read("PREDICTED_CLASS"),
             entropy=from_register(registers.read("ENTROPY")),
@@ -240,8 +252,11 @@ class Session:
             exited=bool(registers.read("EXITED")),
             records=tuple(tuple(map(_record, of_pass)) for of_pass in records[:passes]),
             saturated=read_saturated(registers),
-            counters=read_counters(registers) if self.device.has_time else None,
+            counters=self._counters(),
         )
+
+    def _counters(self) -> Counters | None:
+        return read_counters(self.registers) if self.device.has_time else None
 
 
 def _record(found: np.void) -> Record:

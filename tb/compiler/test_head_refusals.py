@@ -48,10 +48,8 @@ def test_heads(model: Model, calibration: Calibration) -> None:
     assert message(model, calibration, head=Classifier([layer]), max_targets=2) == (
         "max_targets must be between 1 and 1, not 2"
     )
-    single = Classifier([(np.zeros((32, 1)), np.zeros(1))])
-    assert message(model, calibration, head=single) == (
-        "an off-ramp must have 2…1024 classes, not 1"
-    )
+    none = Classifier([(np.zeros((32, 0)), np.zeros(0))])
+    assert message(model, calibration, head=none) == ("an off-ramp must have 1…1024 classes, not 0")
     pooler = (np.zeros((32, 32)), np.zeros(32))
     assert message(model, calibration, head=Classifier([layer], [pooler] * 2)) == (
         "there must be one pooler, or one for each of the 3 passes, not 2"

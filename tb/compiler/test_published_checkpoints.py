@@ -266,10 +266,21 @@ CONTRADICTIONS: dict[str, tuple[Renamed, dict[str, Any], str]] = {
         {"id2label": {"0": "no", "1": "yes"}},
         "config.json: there are 2 labels, and classifier.weight has 3 rows",
     ),
+    "several answers": (
+        dict,
+        {"problem_type": "regression"},
+        "config.json: problem_type of 3 labels must be 'single_label_classification' (the answer "
+        "is one class), not 'regression'",
+    ),
     "family": (
         dict,
         {"model_type": "albert", "architectures": None},
         "config.json: model_type is 'albert', and the tensors are those of 'bert'",
+    ),
+    "a number for a matrix": (
+        lambda tensors: tensors | {"classifier.weight": np.ones((), "f4")},
+        {"problem_type": "regression"},
+        "model.safetensors: classifier.weight must be of shape (3, 32), not ()",
     ),
     "two encoders": (
         lambda tensors: behind("query.")(tensors) | behind("key.")(tensors),
@@ -320,6 +331,12 @@ def test_contradictions(kind: str, tmp_path: Path) -> None:
     change, fields, message = CONTRADICTIONS[kind]
     config = {name: value for name, value in (BERT | fields).items() if value is not ...}
     refused(folder_of(tmp_path, change(TENSORS), config), message)
+
+
+def test_a_regression_head(tmp_path: Path) -> None:
+    one = {name: x[:1] if name.startswith("classifier.") else x for name, x in TENSORS.items()}
+    config = BERT | {"problem_type": "regression", "id2label": {"0": "LABEL_0"}}
+    assert logits(folder_of(tmp_path, one, config)).shape == (1,)
 
 
 def test_an_albert_has_one_layer(tmp_path: Path) -> None:

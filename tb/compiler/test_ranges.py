@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import replace
 
 import numpy as np
@@ -11,11 +10,10 @@ import pytest
 from alembert.config import PRESETS
 from alembert_compiler.calibrate import calibrate
 from alembert_compiler.compile import compile_model
-from alembert_compiler.errors import DampingWarning, SaturationWarning
+from alembert_compiler.errors import SaturationWarning
 from alembert_compiler.image import Image
 from alembert_compiler.linear_layer import LinearInput, quantise_linear
 from alembert_compiler.model import Model
-from alembert_compiler.quantisation import Quantisation
 from alembert_compiler.quantise_model import quantise_model
 from alembert_compiler.tensor_names import PARTS
 from alembert_compiler.wide_range import range_shift
@@ -208,45 +206,6 @@ def test_what_saturates_at_every_scale_is_warned_of() -> None:
         "logits of classifier 0 saturate at ±4096: 1 of 3 reach further in the calibration, "
         "class 0 ±900"
     )
-
-
-@pytest.mark.parametrize("groups", [-1, 8])
-def test_inputs_that_hardly_vary_are_damped(groups: int) -> None:
-    """Hidden states of 1e-3: their covariance is what rounding has left, of no use to GPTQ."""
-    given = tensors()
-    given["bert.embeddings.LayerNorm.weight"] *= np.float32(1e-3)
-    model, machine = model_of(given), MACHINES["edge16_int8"]
-    calibration = calibrate(model, [SENTENCES])
-    with pytest.warns(DampingWarning) as caught:
-        image = compile_model(
-            model,
-            machine,
-            calibration,
-            max_length=9,
-            head="classifier",
-            quantisation=Quantisation(group_size=groups, weight_bits=None if groups < 0 else 4),
-        )
-    names = set()
-    for each in caught:
-        name, what = str(each.message).split(": ")
-        names.add(name)
-        assert re.fullmatch(
-            r"the covariance of its inputs is positive definite only when damped by (0.1|10*), not "
-            r"0.01; calibrate with more sentences, or round with --rounding nearest",
-            what,
-        )
-    assert any(name.endswith("of layer 2") for name in names)
-    assert run(machine, image, SENTENCES).predicted_class.shape == (40,)
-    if groups < 0:
-        plain = compile_model(
-            model,
-            machine,
-            calibration,
-            max_length=9,
-            head="classifier",
-            quantisation=Quantisation(rounding="nearest"),
-        )
-        assert plain.data != image.data
 
 
 def test_ordinary_models_keep_all_their_fraction_bits() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from alembert_compression.error_redistribution import at_scale, redistribute
+from alembert_compression.error_redistribution import DampingWarning, at_scale, redistribute
 from alembert_compression.gptq import gptq
 from alembert_compression.hessian import Hessian, output_loss
 from alembert_compression.uniform import Uniform
@@ -30,10 +30,10 @@ NAN = np.full((3, 2), np.nan)
             "Hessian's input 1 has products, but no square",
         ),
         (
-            (W, np.ones((3, 3)), INT4),
-            {"damping": 0},
-            "Hessian must be positive definite with damping 0: more inputs are needed, or more "
-            "damping",
+            (W, np.array([[1.0, 999, 0], [999, 1, 0], [0, 0, 1]]), INT4),
+            {"name": "the query"},
+            "the Hessian of the query must be positive definite, and is not with damping 100.0: "
+            "more inputs to calibrate with are needed, or rounding 'nearest'",
         ),
         ((W, H, INT4), {"damping": -1.0}, "damping must be finite and not negative, not -1.0"),
         ((W, H, INT4), {"damping": "1"}, "damping must be a number, not '1'"),
@@ -46,6 +46,29 @@ def test_refusals(arguments: Any, options: dict[str, Any], expected: str) -> Non
     with pytest.raises((TypeError, ValueError)) as caught:
         gptq(*arguments, **options)
     assert str(caught.value) == expected
+
+
+def test_damping_is_raised_as_far_as_it_must() -> None:
+    """Its answer is that of the damping it was raised to, which is named."""
+    rng = np.random.default_rng(4)
+    weights = rng.normal(size=(3, 5))
+    flat = np.ones((3, 3))
+    # eigenvalues 1 − 1.5, twice 1 + 0.75
+    indefinite = 1.75 * np.eye(3) - 0.75 * flat
+    for hessian, given, raised in (
+        (flat, 0, 0.01),
+        (indefinite, 0.01, 1.0),
+        (indefinite, 0.25, 1.0),
+    ):
+        wanted = gptq(weights, hessian, INT4, damping=raised)
+        with pytest.warns(DampingWarning) as caught:
+            found = gptq(weights, hessian, INT4, damping=given, name="the query of layer 2")
+        np.testing.assert_array_equal(found.codes, wanted.codes)
+        assert str(caught[0].message) == (
+            f"the Hessian of the query of layer 2 is not positive definite with damping {given}, "
+            f"which is raised to {raised}: more inputs to calibrate with, or rounding 'nearest', "
+            "need no more"
+        )
 
 
 def test_refusals_of_orders_and_inputs() -> None:

@@ -140,6 +140,20 @@ def test_gelu_of_the_other_form_is_noted(folder: Path, tmp_path: Path) -> None:
     assert (tmp_path / "x").is_file()
 
 
+def test_raised_damping_is_noted_by_layer(folder: Path, tmp_path: Path) -> None:
+    """A channel of 10⁸ leaves the others' covariance to rounding."""
+    bias = "albert.encoder.albert_layer_groups.0.albert_layers.0.attention.LayerNorm.bias"
+    _change(bias, lambda x: np.where(np.arange(len(x)) == 3, 1e8, x))(folder)
+    arguments = [folder, "-o", tmp_path / "x", *PRESET, "--calibrate", folder / "ids.txt"]
+    result = run(*arguments, "--preset", "edge16_int8")
+    assert result.exit_code == 0
+    assert result.stderr.startswith(
+        "note: the Hessian of the first feed-forward layer is not positive definite with damping "
+    )
+    nearest = run(*arguments, "--preset", "edge16_int8", "--rounding", "nearest")
+    assert (nearest.exit_code, nearest.stderr) == (0, "")
+
+
 def _change(name: str, change: Callable[[NDArray], NDArray]) -> Callable[[Path], None]:
     def edit(folder: Path) -> None:
         tensors = dict(load_model(folder).tensors)

@@ -29,6 +29,7 @@ __all__ = [
     "masked_image",
     "patched",
     "pooled_image",
+    "value_image",
 ]
 
 MACHINE: MachineConfig = PRESETS["tiny"].machine
@@ -85,6 +86,13 @@ def far_reaching_image() -> Image:
     for opcode in (Opcode.SOFTMAX, Opcode.GELU, Opcode.ENTROPY):
         assert max(each["a_shift"] for each in code if each.opcode is opcode) > 0
     return image
+
+
+@cache
+def value_image() -> Image:
+    """One output behind a pooler: a value, not a class."""
+    model = random_model(BERT, (PARTS[0], *PARTS[2:4]), classes=1)
+    return compile_model(model, MACHINE, calibration_of(model), max_length=16, head="classifier")
 
 
 def image_with_spans(model: Model, spans: ArrayLike) -> Image:

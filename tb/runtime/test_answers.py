@@ -29,6 +29,7 @@ from runtime.models import (
     masked_image,
     patched,
     pooled_image,
+    value_image,
 )
 
 CASES = [
@@ -57,6 +58,16 @@ def test_sentences_and_targets(golden: GoldenDevice, simulated: MakeDevice) -> N
         _check_against_machine(tokens, targets, found)
         last = found.records[-1][0]
         assert (last.predicted_class, last.entropy) == (found.predicted_class, found.entropy)
+
+
+def test_values(golden: GoldenDevice, simulated: MakeDevice) -> None:
+    """No entropy is taken of one output, so that no threshold makes the run leave."""
+    oracle, session = both(golden, simulated, value_image())
+    for tokens in (TOKENS[0], TOKENS[1, :3]):
+        expected, found = oracle.run(tokens, threshold=7.0), session.run(tokens, threshold=7.0)
+        assert found == expected and len(found.values) == LAYERS
+        np.testing.assert_array_equal(session.output(), oracle.output())
+        assert (found.passes, found.exited, found.records) == (LAYERS, False, ())
 
 
 def _check_against_machine(tokens: ArrayLike, targets: list[int], found: Answer) -> None:
