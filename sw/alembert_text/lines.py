@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 
-__all__ = ["decode", "lines_of", "split_lines"]
+__all__ = ["decode", "each_line_of", "lines_of", "split_lines"]
 
 _MARKS = {
     codecs.BOM_UTF8: "utf-8",
@@ -16,6 +16,7 @@ _MARKS = {
 }
 # str.splitlines also splits at form feeds and at Unicode's separators, which texts hold
 _LINE_END = re.compile(r"\r\n?|\n")
+_LINE_BYTES = re.compile(rb"\r\n?|\n")
 
 
 def decode(content: bytes) -> str:
@@ -40,6 +41,26 @@ def decode(content: bytes) -> str:
         line = len(split_lines(text[:place]))
         raise ValueError(f"line {line}: text must not hold NUL; UTF-16 needs a byte order mark")
     return text
+
+
+def each_line_of(content: bytes) -> list[str | ValueError]:
+    """As :func:`lines_of`, but a line that is not text is its error, and the others are lines.
+
+    Raises
+    ------
+    ValueError
+        The file is in UTF-16 or UTF-32, whose lines are one with it, and as :func:`decode`.
+    """
+    if content.startswith(tuple(mark for mark, name in _MARKS.items() if name != "utf-8")):
+        return list(lines_of(content))
+    lines = _LINE_BYTES.split(content.removeprefix(codecs.BOM_UTF8))
+    found: list[str | ValueError] = []
+    for line in lines if lines[-1] else lines[:-1]:
+        try:
+            found.append(decode(line))
+        except ValueError as error:
+            found.append(ValueError(str(error).removeprefix("line 1: ")))
+    return found
 
 
 def split_lines(text: str) -> list[str]:

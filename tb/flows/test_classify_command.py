@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from alembert.cli import app
-from alembert.cli.classify_texts import encode_texts
+from alembert.cli.classify_texts import encode_text
 from alembert.config.isa import Opcode
 from alembert.config.presets import PRESETS
 from alembert_models import PackedModel
@@ -86,7 +86,7 @@ def test_an_object_a_line(run: Command, model: PackedModel, tmp_path: Path) -> N
     result = run("--file", file, "--json", "--threshold", "0.9")
     found = objects(result)
     texts = [*SENTENCES, LONG, "oil ☃ gas"]
-    sentences = encode_texts(texts, pieces(), LENGTH)
+    sentences = [encode_text(text, pieces(), LENGTH) for text in texts]
     expected = classify(
         model.image_for("tiny"), MACHINE, [each.ids for each in sentences], threshold=0.9
     )
@@ -180,7 +180,7 @@ def test_text_is_no_markup(run: Command) -> None:
 
 def test_long_inputs_are_as_the_pieces_cut_them() -> None:
     for text in (LONG, *SENTENCES):
-        (sentence,) = encode_texts([text], pieces(), 7)
+        sentence = encode_text(text, pieces(), 7)
         assert sentence.ids.tolist() == pieces().encode(text, 7).tolist()
         assert sentence.cut == len(pieces().encode(text, 999)) - len(sentence.ids)
 
@@ -190,11 +190,41 @@ def test_pieces_are_known_by_name(tmp_path: Path) -> None:
     special = ["[PAD]", *(f"[unused{n}]" for n in range(99)), "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     (tmp_path / "vocab.txt").write_text("\n".join([*special, "oil", "gas"]))
     tokeniser = load_tokeniser(tmp_path, 106)
-    (sentence,) = encode_texts(["Oil ☃ gas ☃ ☃"], tokeniser, 5)
+    sentence = encode_text("Oil ☃ gas ☃ ☃", tokeniser, 5)
     assert sentence.ids.tolist() == [101, 104, 100, 105, 102]
     assert (sentence.words, sentence.unknown, sentence.cut) == (3, 1, 2)
-    with pytest.raises(ValueError, match=r"^text 1 must hold a word that the model knows$"):
-        encode_texts(["[MASK] ☃"], tokeniser, 5)
+    with pytest.raises(ValueError, match=r"^a text must hold a word that the model knows$"):
+        encode_text("[MASK] ☃", tokeniser, 5)
+
+
+def test_a_bad_line_takes_no_other_with_it(run: Command, tmp_path: Path) -> None:
+    """Whatever is wrong with it, it is named, and the others are answered."""
+    file = tmp_path / "texts"
+    lines = [
+        SENTENCES[0].encode(),
+        b"",
+        b"oil \xff",
+        b"\xe2\x98\x83",
+        b"oil\0",
+        SENTENCES[1].encode(),
+    ]
+    file.write_bytes(b"\n".join(lines))
+    for arguments in (["--json", "--file", file], ["--file", file]):
+        result = run(*arguments)
+        assert result.exit_code == 2
+        assert result.stderr.splitlines() == [
+            "error: text 2: a text must not be empty",
+            "error: text 3: text must be UTF-8, and the byte 0xff is not",
+            "error: text 4: a text must hold a word that the model knows",
+            "error: text 5: text must not hold NUL; UTF-16 needs a byte order mark",
+        ]
+        alone = [run(*arguments[:-2], text).stdout.splitlines() for text in SENTENCES[:2]]
+        found = result.stdout.splitlines()
+        if "--json" in arguments:
+            assert found == [line for lines in alone for line in lines]
+        else:  # one row more
+            assert len(found) == len(alone[0]) + 1
+            assert all(any(text[:20] in line for line in found) for text in SENTENCES[:2])
 
 
 def refusal(result: Result, code: int = 2) -> str:
@@ -209,18 +239,10 @@ def refusal(result: Result, code: int = 2) -> str:
         (["", "--json"], b"", "the text must not be empty"),
         (["  \n"], b"", "the text must not be empty"),
         (["oil \udcff"], b"", "the text must be UTF-8"),
-        (["☃☃☃"], b"", "text 1 must hold a word that the model knows"),
-        (["[PAD] [CLS] ☃"], b"", "text 1 must hold a word that the model knows"),
+        (["☃☃☃"], b"", "text 1: a text must hold a word that the model knows"),
+        (["[PAD] [CLS] ☃"], b"", "text 1: a text must hold a word that the model knows"),
         (["\x01"], b"", "text 1: a text must hold at least one word"),
-        ([], b"oil\n\nwheat\n", "standard input must hold a text a line, and line 2 is empty"),
-        ([], b"oil\nwheat\n \n", "standard input must hold a text a line, and line 3 is empty"),
-        (
-            [],
-            b"oil\n\xff\n",
-            "standard input, line 2: text must be UTF-8, and the byte 0xff is not",
-        ),
         ([], b"", "standard input must hold a text a line, and is empty"),
-        ([], b"oil\n\xe2\x98\x83\n", "text 2 must hold a word that the model knows"),
         (["oil", "--file", "x"], b"", "TEXT and --file exclude each other"),
         (["--file", "/nowhere/x"], b"", "cannot read /nowhere/x: No such file or directory"),
         (["oil", "--reuters", "2"], b"", "--reuters, TEXT and --file exclude one another"),

@@ -11,7 +11,7 @@ from alembert_text.sentence_file import Format
 
 from .classify_report import json_line, notes_on, print_table
 from .classify_texts import read_texts
-from .common import FLOW_ERROR, USER_ERROR, console, fail, preset_named, progress_bar
+from .common import FLOW_ERROR, USER_ERROR, console, fail, preset_named, progress_bar, show_error
 from .reactions_report import Backend
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ def classify(
     Prints for each its class and probability, the pass that it left after, the entropy there,
     cycles, and an energy proxy. As RTL, all that the machine stores is compared with the golden
     machine; otherwise cycles are those of the cycle model. Stories of Reuters R8 have their true
-    class beside the model's.
+    class beside the model's. Of many texts those that cannot be classified are named at the end,
+    and the exit code is 2; all others are answered.
 
     Example: alembert classify "oil prices rose after the opec meeting"
     """
@@ -84,24 +85,29 @@ def classify(
         packed = PackedModel.load(model)
         level = packed.threshold_for(name) if threshold is None else threshold
         to_register(level)
-        sentences = encode_texts(texts, packed.pieces, packed.max_length)
-        found = _run(packed, name, sentences, level, backend)
+        numbered, faults = encode_texts(texts, packed.pieces, packed.max_length)
+        sentences = list(numbered.values())
+        found = _run(packed, name, sentences, level, backend) if sentences else []
     except (ValueError, ImportError) as error:
         fail(error, USER_ERROR)
     except (SimulationError, FlowError, DeviceError, OSError) as error:
         fail(error, FLOW_ERROR)
-    for number, each in enumerate(found, start=1):
+    for number, each in zip(numbered, found):
         if not each.is_golden:
             fail(f"text {number}: the machine and its golden model differ", FLOW_ERROR)
-    for number, (sentence, each) in enumerate(zip(sentences, found), start=1):
+    for (number, sentence), each in zip(numbered.items(), found):
         for note in (*notes_on(sentence, packed.max_length), note_on_saturation(each.saturated)):
             if note:
                 typer.echo(f"note: text {number}: {note}", err=True)
     if is_json:
         for sentence, each in zip(sentences, found):
             typer.echo(json_line(packed, name, sentence, each))
-    else:
+    elif sentences:
         print_table(console, packed, name, sentences, found, truths)
+    for number, fault in faults.items():
+        show_error(f"text {number}: {fault}")
+    if faults:
+        raise typer.Exit(USER_ERROR)
 
 
 def _stories(count: int) -> tuple[list[str], list[str]]:
@@ -115,6 +121,8 @@ def _stories(count: int) -> tuple[list[str], list[str]]:
         _, asked = fetch_reuters()
     except PackageError as error:
         fail(error, FLOW_ERROR)
+    if count > len(asked):
+        raise ValueError(f"--reuters must be between 1 and {len(asked)}, not {count}")
     chosen = spread(asked, count)
     return list(chosen.texts), [CLASSES[label] for label in chosen.labels]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alembert_text.lines import lines_of
+from alembert_text.lines import each_line_of
 from alembert_text.sentence_file import Format, format_of, parse_sentences
 
 if TYPE_CHECKING:
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from alembert_text.tokeniser import Tokeniser
     from numpy.typing import NDArray
 
-__all__ = ["Sentence", "encode_texts", "read_texts"]
+__all__ = ["Sentence", "Texts", "encode_text", "encode_texts", "read_texts"]
+
+Texts = Sequence[str | ValueError]
+"""Texts in their order; one that cannot be read is the reason why."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,14 +46,14 @@ class Sentence:
     cut: int
 
 
-def read_texts(text: str | None, file: Path | None, form: Format | None = None) -> list[str]:
+def read_texts(text: str | None, file: Path | None, form: Format | None = None) -> Texts:
     """A text, a file's, or standard input's: a text a line, or JSON if name or ``form`` says so.
 
     Raises
     ------
     ValueError
-        There are both or neither, the file cannot be read or holds something else, or a text is
-        empty.
+        There are both or neither, the file cannot be read or holds something else, or the one
+        text is empty.
     """
     if text is not None and file is not None:
         raise ValueError("TEXT and --file exclude each other")
@@ -72,7 +75,7 @@ def read_texts(text: str | None, file: Path | None, form: Format | None = None) 
         raise ValueError(f"cannot read {file}: {error.strerror or error}") from None
 
 
-def _texts(content: bytes, source: str, form: Format | None) -> list[str]:
+def _texts(content: bytes, source: str, form: Format | None) -> Texts:
     if (form or format_of(source) or Format.TEXTS) is Format.TEXTS:
         return _lines(content, source)
     found = parse_sentences(content, source, form).values()
@@ -82,43 +85,49 @@ def _texts(content: bytes, source: str, form: Format | None) -> list[str]:
     return texts
 
 
-def _lines(content: bytes, source: str) -> list[str]:
+def _lines(content: bytes, source: str) -> Texts:
     try:
-        lines = lines_of(content)
+        lines = each_line_of(content)
     except ValueError as error:
         raise ValueError(f"{source}, {error}") from None
     if not lines:
         raise ValueError(f"{source} must hold a text a line, and is empty")
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            raise ValueError(f"{source} must hold a text a line, and line {number} is empty")
     return lines
 
 
-def encode_texts(texts: Sequence[str], pieces: Tokeniser, length: int) -> list[Sentence]:
-    """Texts as pieces, ``length`` at most.
+def encode_texts(
+    texts: Texts, pieces: Tokeniser, length: int
+) -> tuple[dict[int, Sentence], dict[int, ValueError]]:
+    """Texts as pieces, ``length`` at most, by their numbers from 1; and why others are none."""
+    sentences: dict[int, Sentence] = {}
+    faults: dict[int, ValueError] = {}
+    for number, text in enumerate(texts, start=1):
+        try:
+            if isinstance(text, ValueError):
+                raise text
+            sentences[number] = encode_text(text, pieces, length)
+        except ValueError as error:
+            faults[number] = error
+    return sentences, faults
+
+
+def encode_text(text: str, pieces: Tokeniser, length: int) -> Sentence:
+    """A text as pieces, ``length`` at most.
 
     Raises
     ------
     ValueError
-        A text holds no piece that is known.
+        It is empty, or holds no piece that is known.
     """
-    found = []
-    for number, text in enumerate(texts, start=1):
-        try:
-            ids = pieces.encode(text, length)
-            whole = pieces.encode(text, sys.maxsize)
-        except ValueError as error:
-            raise ValueError(f"text {number}: {error}") from None
-        if pieces.special.issuperset(ids.tolist()):
-            raise ValueError(f"text {number} must hold a word that the model knows")
-        found.append(
-            Sentence(
-                text=text,
-                ids=ids,
-                words=pieces.words(ids),
-                unknown=ids.tolist().count(pieces.unknown),
-                cut=len(whole) - len(ids),
-            )
-        )
-    return found
+    if not text.strip():
+        raise ValueError("a text must not be empty")
+    ids = pieces.encode(text, length)
+    if pieces.special.issuperset(ids.tolist()):
+        raise ValueError("a text must hold a word that the model knows")
+    return Sentence(
+        text=text,
+        ids=ids,
+        words=pieces.words(ids),
+        unknown=ids.tolist().count(pieces.unknown),
+        cut=len(pieces.encode(text, sys.maxsize)) - len(ids),
+    )

@@ -28,6 +28,7 @@ __all__ = [
     "preset_named",
     "progress_bar",
     "report_beside",
+    "show_error",
     "shown_warnings",
     "warn",
     "write",
@@ -49,8 +50,13 @@ PresetName = Annotated[
 
 def fail(error: Exception | str, code: int) -> NoReturn:
     """Print one line to standard error, and exit."""
-    _errors.print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
+    show_error(error)
     raise typer.Exit(code)
+
+
+def show_error(error: Exception | str) -> None:
+    """Print one line to standard error, and go on."""
+    _errors.print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
 
 
 @contextlib.contextmanager
