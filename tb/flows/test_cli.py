@@ -91,24 +91,31 @@ def test_version() -> None:
 
 
 def test_presets_lists_all() -> None:
+    """Every array's figures in 80 columns, then a line for every preset."""
     result = _run("presets")
     assert (result.exit_code, result.stderr) == (0, "")
-    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in result.stdout.splitlines()]
-    named = [row for row in rows if row and row[1]]
-    expected = [
-        (
-            preset.name if index == 0 else "",
-            name,
-            str(array.vmac.pair),
-            f"{array.vmac.lanes} × {array.vmacs}",
-            f"{array.macs:,}",
-            str(array.vmac.rows),
-            str(array.vmac.accumulator_width),
-        )
-        for preset in PRESETS.values()
-        for index, (name, array) in enumerate(preset.arrays.items())
+    lines = result.stdout.splitlines()
+    assert max(map(len, lines[: -len(PRESETS)])) <= 80
+    figures = [
+        re.split(r"  +", line.strip()) for line in lines if " × " in line and ": " not in line
     ]
-    assert [tuple(row[:7]) for row in named] == expected
+    expected = []
+    for preset in PRESETS.values():
+        for index, array in enumerate(preset.arrays.values()):
+            pair = array.vmac.pair
+            same = pair.activation == pair.weight
+            expected.append(
+                [
+                    preset.name if index == 0 else "for attention",
+                    str(pair.weight) if same else f"{pair.activation} × {pair.weight}",
+                    f"{array.vmac.lanes} × {array.vmacs}",
+                    f"{array.macs:,}",
+                    str(array.vmac.rows),
+                    str(array.vmac.accumulator_width),
+                ]
+            )
+    assert figures[1:] == expected
+    assert lines[-len(PRESETS) :] == [f"{each.name}: {each.summary}" for each in PRESETS.values()]
 
 
 def test_generate_names_what_it_writes(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich import box
 from rich.table import Table
 
 from ..config import PRESETS
@@ -24,27 +25,29 @@ __all__ = ["generate", "lint", "presets"]
 
 
 def presets() -> None:
-    """List the presets: formats, size, accumulator width, what they are for."""
-    table = Table()
-    for heading in ("preset", "array", "formats"):
+    """List the presets: formats, size, accumulator width, what they are for.
+
+    The table has 80 columns; an array for attention alone has a row of its own.
+    """
+    table = Table(box=box.SIMPLE_HEAD)
+    for heading in ("preset", "activation × weight"):
         table.add_column(heading, no_wrap=True)
     for heading in ("V × C", "MACs", "rows", "sum bits"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("summary")
     for entry in PRESETS.values():
-        for index, (name, array) in enumerate(entry.arrays.items()):
-            first = index == 0
+        for index, array in enumerate(entry.arrays.values()):
+            pair = array.vmac.pair
             table.add_row(
-                entry.name if first else "",
-                name,
-                str(array.vmac.pair),
+                entry.name if index == 0 else "  for attention",
+                str(pair.activation) if pair.activation == pair.weight else str(pair),
                 f"{array.vmac.lanes} × {array.vmacs}",
                 f"{array.macs:,}",
                 f"{array.vmac.rows:,}",
                 f"{array.vmac.accumulator_width}",
-                entry.summary if first else "",
             )
     console.print(table)
+    for entry in PRESETS.values():
+        console.print(f"{entry.name}: {entry.summary}", highlight=False, soft_wrap=True)
 
 
 def generate(
