@@ -203,7 +203,7 @@ def test_the_tanh_form_on_request(tmp_path: Path) -> None:
     tanh = load_gguf(path, hidden_act="gelu_new")
     same_model(tanh, Model(replace(CONFIG, hidden_act="gelu_new"), tensors_of()))
     with pytest.raises(ValueError) as caught:
-        load_gguf(path, hidden_act="relu")
+        load_gguf(path, hidden_act="silu")
     assert str(caught.value).startswith("x.gguf: hidden_act must be one of gelu, ")
 
 

@@ -148,7 +148,7 @@ def test_raised_damping_is_noted_by_layer(folder: Path, tmp_path: Path) -> None:
     result = run(*arguments, "--preset", "edge16_int8")
     assert result.exit_code == 0
     assert result.stderr.startswith(
-        "note: the Hessian of the first feed-forward layer is not positive definite with damping "
+        "warning: the Hessian of the first feed-forward layer is not positive definite with damping "
     )
     nearest = run(*arguments, "--preset", "edge16_int8", "--rounding", "nearest")
     assert (nearest.exit_code, nearest.stderr) == (0, "")

@@ -35,6 +35,6 @@ async def sums(dut) -> None:
         await RisingEdge(dut.clk)
         await FallingEdge(dut.clk)
         for name in widths:
-            assert int(getattr(dut, f"sums__{name}").value) == expected[name]
+            assert int(getattr(dut, f"sums_{name}").value) == expected[name]
         dut.clear.value = dut.enable.value = 0
     assert all(stayed.values())
