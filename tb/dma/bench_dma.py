@@ -166,7 +166,9 @@ class Bench:
         rows = random.choice([1, 2, 5, 7])
         stride = columns + random.choice([0, 0, 1, 4])
         operands = {"rows": rows, "columns": columns}
-        number, pitch = random.choice([1, 1, 2, 7]), random.choice([0, 1, 37])
+        # a pitch is 0, or at least what is moved
+        number, size = random.choice([1, 1, 2, 7]), rows * columns
+        pitch = random.choice([0, size, size + 36])
         last = REGION_WORDS - rows * columns - (number - 1) * pitch
         place = random.randrange(words - rows * stride + 1)
         opcode = random.choice([Opcode.LOAD, Opcode.STORE, Opcode.GATHER])

@@ -228,9 +228,7 @@ class Monitor:
 async def collect_beside(dut, name: str, port: str, found: list[int]) -> None:
     """Append a port's value for each beat that is taken from a stream."""
     edge = RisingEdge(dut.clk)
-    valid, ready, value = (
-        getattr(dut, each) for each in (f"{name}_valid", f"{name}_ready", port)
-    )
+    valid, ready, value = (getattr(dut, each) for each in (f"{name}_valid", f"{name}_ready", port))
     while True:
         await edge
         if valid.value and ready.value:
