@@ -147,11 +147,10 @@ def test_raised_damping_is_noted_by_layer(folder: Path, tmp_path: Path) -> None:
     arguments = [folder, "-o", tmp_path / "x", *PRESET, "--calibrate", folder / "ids.txt"]
     result = run(*arguments, "--preset", "edge16_int8")
     assert result.exit_code == 0
-    assert result.stderr.startswith(
-        "warning: the Hessian of the first feed-forward layer is not positive definite with damping "
-    )
+    damped = "the Hessian of the first feed-forward layer is not positive definite with damping "
+    assert f"warning: {damped}" in result.stderr
     nearest = run(*arguments, "--preset", "edge16_int8", "--rounding", "nearest")
-    assert (nearest.exit_code, nearest.stderr) == (0, "")
+    assert nearest.exit_code == 0 and "Hessian" not in nearest.stderr
 
 
 def _change(name: str, change: Callable[[NDArray], NDArray]) -> Callable[[Path], None]:
