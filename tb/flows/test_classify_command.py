@@ -197,6 +197,11 @@ def test_pieces_are_known_by_name(tmp_path: Path) -> None:
         encode_text("[MASK] ☃", tokeniser, 5)
 
 
+def test_no_more_stories_than_there_are(run: Command) -> None:
+    message = "--reuters must be between 1 and 2189, not 1000000"
+    assert refusal(run("--reuters", "1000000")) == message
+
+
 def test_a_bad_line_takes_no_other_with_it(run: Command, tmp_path: Path) -> None:
     """Whatever is wrong with it, it is named, and the others are answered."""
     file = tmp_path / "texts"

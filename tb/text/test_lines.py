@@ -6,7 +6,7 @@ import codecs
 import re
 
 import pytest
-from alembert_text.lines import lines_of
+from alembert_text.lines import each_line_of, lines_of
 
 # what str.splitlines takes for line ends, too
 INSIDE = "a\u2028b\u2029c\x85d\x0be\x0cf\x1cg\x1dh\x1ei"
@@ -16,6 +16,21 @@ INSIDE = "a\u2028b\u2029c\x85d\x0be\x0cf\x1cg\x1dh\x1ei"
 def test_lines_end_where_editors_end_them(encoding: str) -> None:
     content = f"one\ntwo\r\nthree\r\r{INSIDE}\n\n".encode(encoding)
     assert lines_of(content) == ["one", "two", "three", "", INSIDE, ""]
+    assert each_line_of(content) == lines_of(content)
+
+
+def test_a_line_that_is_no_text_is_its_error() -> None:
+    """And the others are lines; in UTF-16 they are one with it."""
+    found = each_line_of(codecs.BOM_UTF8 + b"a\r\n\xff\rb\0\n\nc")
+    assert [each if isinstance(each, str) else str(each) for each in found] == [
+        "a",
+        "text must be UTF-8, and the byte 0xff is not",
+        "text must not hold NUL; UTF-16 needs a byte order mark",
+        "",
+        "c",
+    ]
+    with pytest.raises(ValueError, match=r"^line 2: text must be UTF-16-LE"):
+        each_line_of("a\n".encode("utf-16") + b"\0\xd8")
 
 
 def test_the_other_byte_order() -> None:
@@ -28,7 +43,7 @@ def test_the_other_byte_order() -> None:
 
 @pytest.mark.parametrize("content", [b"", codecs.BOM_UTF8, codecs.BOM_UTF16_LE])
 def test_nothing(content: bytes) -> None:
-    assert lines_of(content) == []
+    assert lines_of(content) == each_line_of(content) == []
 
 
 @pytest.mark.parametrize(
